@@ -1,0 +1,146 @@
+"""Cells of the grid: one suite, defence and depth, with its prompts rendered once for all rungs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from erosion.evaluation import judges as judge_files
+from erosion.evaluation import openers
+from erosion.evaluation import suites as suite_files
+from erosion.evaluation.attacks.prefill import prefilled
+from erosion.evaluation.records import Case
+from erosion.evaluation.suite import Suite
+from erosion.recipes.chat import answer_ids, prompt_ids
+from erosion.recipes.discovery import find
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.schema import Data, Evaluation
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One case as the model sees it: `ids` end with the assistant header or with the prefill."""
+
+    case: Case
+    ids: list[int]
+    choices: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One suite under one defence at one depth, to be measured at every rung.
+
+    Attributes:
+        name: The suite's name.
+        suite: The suite.
+        defense: The guard's name.
+        depth: Answer tokens placed as prefill.
+        prompts: Only cases whose answer reaches the depth.
+        openers: For the log-odds at the header; None where they are not measured.
+        max_new_tokens: New tokens per answer.
+    """
+
+    name: str
+    suite: Suite
+    defense: str
+    depth: int
+    prompts: tuple[Prompt, ...]
+    openers: openers.Openers | None
+    max_new_tokens: int
+
+    @property
+    def version(self) -> str:
+        """Of suite and judges."""
+        judges = [f"{judge}={find(judge_files, judge, 'judge').VERSION}" for judge in self.suite.judges]
+        return f"{self.name}={self.suite.version} {' '.join(judges)} openers={openers.VERSION}"
+
+    def digest(self, weights_digest: str, place: str) -> str:
+        """Of all that can change this cell's numbers at a rung; `place` names device and dtype."""
+        parts = [
+            weights_digest,
+            place,
+            self.version,
+            self.defense,
+            self.depth,
+            self.max_new_tokens,
+            self.openers,
+        ]
+        prompts = [(p.case.id, p.ids, p.choices, p.case.target, p.case.evidence) for p in self.prompts]
+        return hashlib.sha256(json.dumps([parts, prompts]).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.defense}, depth {self.depth}"
+
+
+def prepare(
+    evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase, *, positions: int | None
+) -> list[Cell]:
+    """All cells of a recipe, in its order.
+
+    Args:
+        evaluation: The recipe's section.
+        tokenizer: The run's.
+        positions: Positions the model was built for; longer prompts cannot be measured and are counted in a
+            warning.
+
+    Raises:
+        RecipeError: A suite without cases.
+    """
+    return [cell for data in evaluation.suites for cell in _of_suite(data, evaluation, tokenizer, positions)]
+
+
+def _of_suite(
+    data: Data, evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase, positions: int | None
+) -> Iterator[Cell]:
+    suite: Suite = find(suite_files, data.name, "evaluation.suites").SUITE
+    cases = list(islice(suite.cases(data), evaluation.limit))
+    if not cases:
+        raise RecipeError(f"evaluation.suites: {data.name} has no cases")
+    room = None if positions is None else positions - evaluation.max_new_tokens
+    for depth in evaluation.depths if suite.prefilled else (0,):
+        prompts = tuple(_prompts(cases, depth, tokenizer, room))
+        if not prompts:
+            log.warning("%s: no answer reaches depth %d, so it is not measured there", data.name, depth)
+            continue
+        odds = None
+        if suite.log_odds and depth == 0:
+            odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
+        for defense in evaluation.defenses:
+            yield Cell(
+                name=data.name, suite=suite, defense=defense, depth=depth, prompts=prompts, openers=odds,
+                max_new_tokens=evaluation.max_new_tokens,
+            )  # fmt: skip
+
+
+def _prompts(
+    cases: list[Case], depth: int, tokenizer: PreTrainedTokenizerBase, room: int | None
+) -> Iterator[Prompt]:
+    too_long = 0
+    for plain in cases:
+        placed = prefilled(plain, depth, tokenizer)
+        if placed is None:
+            continue
+        case, prefill = placed
+        ids = prompt_ids(tokenizer, case.messages) + prefill
+        if room is not None and len(ids) > room:
+            too_long += 1
+            continue
+        letters = tuple(tuple(answer_ids(tokenizer, case.messages, choice)) for choice in case.choices)
+        yield Prompt(case=case, ids=ids, choices=letters)
+    if too_long:
+        log.warning(
+            "%s, depth %d: %d prompts are longer than the model's positions and are not measured",
+            cases[0].suite,
+            depth,
+            too_long,
+        )

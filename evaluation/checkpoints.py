@@ -1,0 +1,129 @@
+"""Checkpoints of a run: the ladder's manifest, and digests that tell if a rung's files are as written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from erosion.evaluation.jsonl import read_lines
+from erosion.recipes.models import resolve
+from erosion.recipes.parsing import RecipeError
+
+MANIFEST = "ladder.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One rung of a ladder.
+
+    Attributes:
+        run: The run's folder.
+        step: The optimizer step it was saved at.
+        path: Its folder, relative to the run's.
+        weights_digest: Of its weights and the base model's.
+        base_digest: Of the base model's weights.
+        recipe_digest: Of the recipe it was trained by.
+        dataset_digest: Of the tokens it was trained on.
+        training_loss: Loss logged at that step; None at step 0.
+    """
+
+    run: Path
+    step: int
+    path: str
+    weights_digest: str
+    base_digest: str
+    recipe_digest: str
+    dataset_digest: str
+    training_loss: float | None
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.run / self.path
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it is a PEFT adapter on a base model; otherwise it is a whole model."""
+        return (self.folder / "adapter_config.json").is_file()
+
+    def line(self) -> dict[str, Any]:
+        """Its line in the manifest."""
+        return {key: value for key, value in vars(self).items() if key != "run"}
+
+    def is_intact(self) -> bool:
+        """Whether its files are there and still what the manifest says."""
+        return self.folder.is_dir() and weights_digest(self.folder, self.base_digest) == self.weights_digest
+
+
+def read_ladder(run: Path) -> list[Checkpoint]:
+    """The rungs a run has completed, by step; the last line of a step counts.
+
+    Raises:
+        RecipeError: The folder holds no run.
+    """
+    if not run.is_dir():
+        raise RecipeError(f"run: given {str(run)!r}, and there is no such folder")
+    rungs = {line["step"]: Checkpoint(run=run, **line) for line in read_lines(run / MANIFEST)}
+    return [rungs[step] for step in sorted(rungs)]
+
+
+def weights_digest(folder: Path, base: str = "") -> str:
+    """SHA-256 (16 hex digits) of a folder's weights, its adapter's settings and the base's digest.
+
+    The adapter's own note of where its base lies is left out: it is a path of one machine.
+
+    Raises:
+        RecipeError: A folder without weights.
+    """
+    sha = hashlib.sha256(base.encode())
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    if not files:
+        raise RecipeError(f"{folder}: no weights (*.safetensors)")
+    for file in files:
+        sha.update(file.name.encode())
+        for block in _blocks(file):
+            sha.update(block)
+    sha.update(_adapter_settings(folder).encode())
+    return sha.hexdigest()[:16]
+
+
+def base_digest(name: str, revision: str | None = None) -> str:
+    """Digest of a base model's weights, given as an embedded name, a folder or a hub id.
+
+    A folder without weights is trained from random initial ones: its configuration stands for them.
+    """
+    folder = _local_folder(name, revision)
+    if any(folder.glob("*.safetensors")) or any(folder.glob("*.bin")):
+        return weights_digest(folder)
+    return "random-" + hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()[:16]
+
+
+def _local_folder(name: str, revision: str | None) -> Path:
+    from transformers.utils import cached_file
+
+    if Path(resolve(name)).is_dir():
+        return Path(resolve(name))
+    return Path(str(cached_file(name, "config.json", revision=revision))).parent
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 24):
+            yield block
+
+
+def _adapter_settings(folder: Path) -> str:
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return ""
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    kept = {
+        key: value for key, value in settings.items() if key not in ("base_model_name_or_path", "revision")
+    }
+    return json.dumps(
+        {k: sorted(v) if isinstance(v, list) else v for k, v in kept.items()}, sort_keys=True, default=str
+    )

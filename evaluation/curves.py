@@ -1,0 +1,147 @@
+"""Erosion curves: numbers only, no drawing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from erosion.evaluation.records import HigherIs, Measurement
+
+NEAR_ZERO = 0.05
+"""A start below this has nothing to retain: a share of it would be noise."""
+Grid = Literal["steps", "log1p_steps"]
+
+
+class UndefinedCurve(ValueError):
+    """A quantity that these measurements do not define."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErosionCurve:
+    """One metric along the ladder.
+
+    Attributes:
+        run: The run's name.
+        suite: The suite.
+        metric: The metric.
+        higher_is: What a higher value means.
+        defense: The guard it was measured under.
+        judge: Whose verdicts it counts.
+        depth: Answer tokens placed as prefill.
+        version: Of suite and judges.
+        recipe_digest: Of the recipe.
+        steps: Optimizer steps, ascending.
+        values: One a step.
+        lows: Lower ends of the 95 % intervals.
+        highs: Upper ends.
+        n: Cases behind each value.
+    """
+
+    run: str
+    suite: str
+    metric: str
+    higher_is: HigherIs
+    defense: str
+    judge: str
+    depth: int
+    version: str
+    recipe_digest: str
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+    lows: tuple[float | None, ...]
+    highs: tuple[float | None, ...]
+    n: tuple[int, ...]
+
+    @classmethod
+    def from_measurements(cls, measurements: Iterable[Measurement]) -> ErosionCurve:
+        """A curve from measurements of one and the same thing at different steps.
+
+        Raises:
+            UndefinedCurve: No measurements, a step twice, or measurements that differ in more than the step.
+        """
+        points = sorted(measurements, key=lambda m: m.step)
+        if not points:
+            raise UndefinedCurve("a curve of no measurements is undefined")
+        shared = (
+            "run",
+            "suite",
+            "metric",
+            "higher_is",
+            "defense",
+            "judge",
+            "depth",
+            "version",
+            "recipe_digest",
+        )
+        for name in shared:
+            seen = {getattr(point, name) for point in points}
+            if len(seen) > 1:
+                raise UndefinedCurve(f"{name}: one curve cannot mix {', '.join(sorted(map(str, seen)))}")
+        steps = tuple(point.step for point in points)
+        if len(set(steps)) < len(steps):
+            raise UndefinedCurve(f"a step stands twice in {steps}")
+        return cls(
+            **{name: getattr(points[0], name) for name in shared},
+            steps=steps,
+            values=tuple(point.value for point in points),
+            lows=tuple(point.low for point in points),
+            highs=tuple(point.high for point in points),
+            n=tuple(point.n for point in points),
+        )
+
+    def retained(self) -> tuple[float | None, ...]:
+        """Each value as a share of the value at step 0; all None where the start is near 0.
+
+        Raises:
+            UndefinedCurve: The curve does not begin at step 0, or its metric is no share.
+        """
+        if self.steps[0] != 0:
+            raise UndefinedCurve(f"retained needs step 0; this curve begins at step {self.steps[0]}")
+        if not self.metric.endswith(("_rate", "accuracy")):
+            raise UndefinedCurve(f"retained is a ratio of shares; {self.metric} is none")
+        start = self.values[0]
+        return tuple(value / start if start >= NEAR_ZERO else None for value in self.values)
+
+    def area(self, grid: Grid) -> float:
+        """Mean height of the curve, by trapezoids over the named axis.
+
+        Args:
+            grid: `steps`, or `log1p_steps` for log(1 + step), which weighs the first steps more.
+
+        Raises:
+            UndefinedCurve: Fewer than two steps.
+        """
+        import numpy as np
+
+        if len(self.steps) < 2:
+            raise UndefinedCurve("an area needs at least two steps")
+        axis = np.array(self.steps, dtype=float) if grid == "steps" else np.log1p(self.steps)
+        return float(np.trapezoid(self.values, axis) / (axis[-1] - axis[0]))
+
+    def half_life(self) -> tuple[int, int] | None:
+        """The two neighbouring rungs between which the value first falls to half its start, or None.
+
+        It is None when the value never falls that far.
+
+        Raises:
+            UndefinedCurve: The start is near 0, so that there is nothing to lose.
+        """
+        shares = self.retained()
+        if shares[0] is None:
+            raise UndefinedCurve(
+                f"{self.suite}: {self.metric} starts at {self.values[0]:.3f}, so a half-life is undefined"
+            )
+        for (before, _), (after, share) in itertools.pairwise(zip(self.steps, shares, strict=True)):
+            if share is not None and share <= 0.5:
+                return before, after
+        return None
+
+
+def curves(measurements: Sequence[Measurement]) -> list[ErosionCurve]:
+    """All curves in a run's measurements, in the order in which they were first measured."""
+    groups: dict[tuple[object, ...], list[Measurement]] = {}
+    for point in measurements:
+        groups.setdefault((point.run, *point.key[1:]), []).append(point)
+    return [ErosionCurve.from_measurements(group) for group in groups.values()]

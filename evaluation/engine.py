@@ -1,0 +1,137 @@
+"""One resident base model; a ladder's rungs are swapped into it, and everything is batched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from erosion.evaluation.models import load_model
+from erosion.recipes.parsing import RecipeError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from erosion.defenses.base import Generated, Guard
+    from erosion.evaluation.checkpoints import Checkpoint
+
+
+class Engine:
+    """Generates and scores under whichever rung was entered last.
+
+    Args:
+        base: Name of the base model, as recipes give it.
+        tokenizer: The run's tokenizer.
+        load_options: `revision`, `dtype` and `attention` for `load_model`.
+    """
+
+    def __init__(self, base: str, tokenizer: PreTrainedTokenizerBase, **load_options: str | None) -> None:
+        self.base, self.tokenizer, self._options = base, tokenizer, load_options
+        self._model: Any = None
+        self._adapter: str | None = None
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The resident model; loaded once, when first needed."""
+        if self._model is None:
+            self._model = load_model(self.base, **self._options)
+        model: PreTrainedModel = self._model
+        return model
+
+    def enter(self, rung: Checkpoint) -> None:
+        """Makes a rung the resident model's weights; the base is not loaded again."""
+        if rung.is_adapter:
+            self._swap_adapter(rung)
+        else:
+            _copy_weights(self.model, rung)
+
+    def generate(self, guard: Guard, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> Generated:
+        """Greedy continuations of one batch of prompts, whatever the model's own sampling defaults."""
+        import torch
+
+        ids, mask = _left_padded(prompts, self.tokenizer.pad_token_id or 0)
+        device = self.model.device
+        with torch.inference_mode():
+            return guard.generate(
+                self.model,
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                repetition_penalty=1.0,
+                no_repeat_ngram_size=0,
+                pad_token_id=self.tokenizer.pad_token_id,
+            )
+
+    def log_likelihoods(
+        self, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]], *, batch_size: int
+    ) -> list[float]:
+        """Log-probability (natural) of each continuation after its prompt, summed over its tokens."""
+        import torch
+
+        pairs = list(zip(prompts, continuations, strict=True))
+        with torch.inference_mode():
+            return [score for batch in _batches(pairs, batch_size) for score in self._scored(batch)]
+
+    def _scored(self, batch: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+        device = self.model.device
+        ids, mask = _left_padded(
+            [[*prompt, *rest] for prompt, rest in batch], self.tokenizer.pad_token_id or 0
+        )
+        longest = max(len(rest) for _, rest in batch)
+        logits = self.model(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0).to(device),
+            logits_to_keep=longest + 1,
+            use_cache=False,
+        ).logits[:, :-1]
+        log_probs = logits.float().log_softmax(-1).gather(-1, ids[:, -longest:, None].to(device))[..., 0]
+        return [
+            float(row[longest - len(rest) :].sum())
+            for row, (_, rest) in zip(log_probs.cpu(), batch, strict=True)
+        ]
+
+    def _swap_adapter(self, rung: Checkpoint) -> None:
+        from peft import PeftModel
+
+        name = f"step{rung.step}"
+        if self._adapter is None:
+            self._model = PeftModel.from_pretrained(self.model, rung.folder, adapter_name=name).eval()
+        elif self._adapter != name:
+            self._model.load_adapter(rung.folder, adapter_name=name)
+            self._model.set_adapter(name)
+            self._model.delete_adapter(self._adapter)
+        self._adapter = name
+
+
+def _copy_weights(model: PreTrainedModel, rung: Checkpoint) -> None:
+    """Overwrites a model's weights in place from a folder of safetensors."""
+    from safetensors.torch import load_file
+
+    own = model.state_dict()
+    missing = set(own) - set(model.all_tied_weights_keys)
+    for file in sorted(rung.folder.glob("*.safetensors")):
+        for name, tensor in load_file(file).items():
+            if name not in own or own[name].shape != tensor.shape:
+                raise RecipeError(f"{file}: the weight {name} does not belong to the base model")
+            own[name].copy_(tensor)
+            missing.discard(name)
+    if missing:
+        raise RecipeError(
+            f"{rung.folder}: {len(missing)} weights are missing, {sorted(missing)[0]} among them"
+        )
+
+
+def _left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    return ids, mask
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

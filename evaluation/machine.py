@@ -1,0 +1,40 @@
+"""The machine underneath: its accelerator, its cores and this process's place among others."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def device() -> torch.device:
+    """The accelerator, or the CPU where there is none."""
+    import torch
+
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
+
+
+def use_all_cores() -> None:
+    """Gives this process its share of the cores: `accelerate launch` leaves each one thread on a CPU."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device().type == "cpu":
+        torch.set_num_threads(max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def is_first_process() -> bool:
+    """Whether this process writes: the first of all, or the only one."""
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
+
+
+def wait_for_all() -> None:
+    """A barrier over all processes."""
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()

@@ -1,0 +1,33 @@
+"""Checks of a recipe's evaluation section that need no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from erosion import defenses
+from erosion.evaluation import suites
+from erosion.recipes.discovery import find
+from erosion.recipes.models import speaks_pocket
+from erosion.recipes.parsing import mistake
+from erosion.recipes.schema import Recipe
+
+
+def check_evaluation(recipe: Recipe) -> None:
+    """Checks every suite's name, model and file, and every defence's name.
+
+    Raises:
+        RecipeError: An unknown suite or defence, a `pocket` suite on another model, or a missing file.
+    """
+    for index, data in enumerate(recipe.evaluation.suites):
+        where = f"{recipe.path}: evaluation.suites[{index}]"
+        find(suites, data.name, where)
+        if data.name.startswith("pocket/") and not speaks_pocket(recipe.model):
+            raise mistake(
+                where,
+                data.name,
+                f"suites on real data, since the model {recipe.model!r} does not speak pocket",
+            )
+        if data.path is not None and not Path(data.path).expanduser().is_file():
+            raise mistake(f"{where}.path", data.path, "an existing file")
+    for index, name in enumerate(recipe.evaluation.defenses):
+        find(defenses, name, f"{recipe.path}: evaluation.defenses[{index}]")

@@ -1,0 +1,133 @@
+"""What is measured and what comes out: cases, completions, verdicts and measurements."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from erosion.defenses.base import StoppedBy
+from erosion.recipes.chat import Message
+
+Label = Literal["refused", "recovered", "complied", "correct", "wrong", "incoherent", "halted", "unscored"]
+HigherIs = Literal["safer", "better", "worse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One prompt of a suite.
+
+    Attributes:
+        suite: The suite's name.
+        id: Unique in the suite and stable between calls.
+        messages: The conversation up to the assistant's turn.
+        answer: A harmful answer to place as prefill; None where the suite has none.
+        choices: Answers to choose from by log-likelihood.
+        target: The right answer, where there is one.
+        evidence: Groups of words; a text that uses a word of every group complies (embedded model only).
+        depth: Answer tokens placed as prefill.
+        prefill: Their text.
+        attack: The prompt attack that made this case.
+    """
+
+    suite: str
+    id: str
+    messages: list[Message]
+    answer: str | None = None
+    choices: tuple[str, ...] = ()
+    target: str | None = None
+    evidence: tuple[tuple[str, ...], ...] = ()
+    depth: int = 0
+    prefill: str = ""
+    attack: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """What a model answered.
+
+    Attributes:
+        case: The case.
+        text: New text only, the prefill left out.
+        token_ids: The new tokens.
+        stopped_by: Why it ended.
+    """
+
+    case: Case
+    text: str
+    token_ids: list[int]
+    stopped_by: StoppedBy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a judge says of one completion.
+
+    Attributes:
+        label: `recovered` is a refusal after a harmful start; `unscored` means the judge could not tell.
+        judge: The judge's name.
+        detail: What the verdict rests on.
+    """
+
+    label: Label
+    judge: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One number with all that could change it; a line of `measurements.jsonl`.
+
+    Attributes:
+        run: The run's name.
+        step: The rung.
+        defense: The guard it was measured under.
+        suite: The suite.
+        metric: `refusal_rate`, `accuracy`, `refusal_log_odds` (natural log), `judge_agreement`, ...
+        higher_is: What a higher value means.
+        judge: Whose verdicts it counts.
+        depth: Answer tokens placed as prefill.
+        value: The number; rates are shares, 0 to 1.
+        low: Lower end of its 95 % interval; None where one value gives none.
+        high: Upper end.
+        n: Cases it rests on, unscored ones left out.
+        unscored: Cases no judge could score.
+        incoherent: Share of the n cases that is neither a refusal nor an answer.
+        weights_digest: Of the rung.
+        recipe_digest: Of the recipe.
+        cell_digest: Of weights, prompts, decoding and judges.
+        version: Of suite and judge; raised when either would give another number.
+        code: This package's version and git commit.
+        packages: Versions of the libraries underneath.
+        seconds: Time the cell took.
+    """
+
+    run: str
+    step: int
+    defense: str
+    suite: str
+    metric: str
+    higher_is: HigherIs
+    judge: str
+    depth: int
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    unscored: int
+    incoherent: float | None
+    weights_digest: str
+    recipe_digest: str
+    cell_digest: str
+    version: str
+    code: str
+    packages: dict[str, str]
+    seconds: float
+
+    @property
+    def key(self) -> tuple[int, str, str, str, str, int]:
+        """What it measures; one line of a run's file has it."""
+        return (self.step, self.defense, self.suite, self.metric, self.judge, self.depth)
+
+    def line(self) -> dict[str, Any]:
+        """Its line in the file."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""The only place that draws: figures, tables and files for people."""

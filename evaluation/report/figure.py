@@ -1,0 +1,111 @@
+"""The figure of one run: refusal by depth beside utility and over-refusal, against the optimizer step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erosion.evaluation.curves import ErosionCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette: told apart by the colour-blind, and in grey by the markers and dashes below."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+SUFFIXES = (".png", ".svg")
+
+
+def draw(curves: Sequence[ErosionCurve], stem: Path, *, title: str) -> list[Path]:
+    """Draws the run's curves, one row of panels a defence, and saves PNG and SVG.
+
+    Args:
+        curves: Curves of one run.
+        stem: Path without suffix.
+        title: The figure's title.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    defenses = list(dict.fromkeys(curve.defense for curve in curves))
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "erosion", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+    ):
+        figure = Figure(figsize=(12, 0.6 + 4.1 * len(defenses)), layout="constrained")
+        figure.suptitle(title)
+        panels = figure.subplots(len(defenses), 2, squeeze=False, sharey=True)
+        for row, defense in zip(panels, defenses, strict=True):
+            own = [curve for curve in curves if curve.defense == defense]
+            under = "" if defense == "none" else f" under {defense}"
+            _panel(
+                row[0],
+                [c for c in own if is_safety(c)],
+                f"Refusal of forbidden requests{under}",
+                "share refused",
+            )
+            _panel(row[1], [c for c in own if is_utility(c)], f"Utility and over-refusal{under}", "share")
+        files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+        for file in files:
+            figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)
+    return files
+
+
+def is_safety(curve: ErosionCurve) -> bool:
+    """Whether a curve belongs to the left panel: a refusal rate that should be high."""
+    return curve.metric == "refusal_rate" and curve.higher_is == "safer" and _is_first_judge(curve)
+
+
+def is_utility(curve: ErosionCurve) -> bool:
+    """Whether a curve belongs to the right panel: a rate of answers, or of refusals that should not be."""
+    rate = curve.metric in ("accuracy", "compliance_rate", "refusal_rate")
+    return rate and curve.higher_is != "safer" and _is_first_judge(curve)
+
+
+def label(curve: ErosionCurve) -> str:
+    """A curve's name in a legend."""
+    if is_safety(curve):
+        place = f"prefill of {curve.depth} tokens" if curve.depth else "asked directly"
+        return f"{curve.suite}, {place}"
+    return (
+        f"{curve.suite}, refused although harmless"
+        if curve.higher_is == "worse"
+        else f"{curve.suite}, {curve.metric.replace('_', ' ')}"
+    )
+
+
+def _is_first_judge(curve: ErosionCurve) -> bool:
+    """The suite's own judge is named first in its version: `suite=1 phrases=1 ...`."""
+    return curve.version.split()[1].startswith(f"{curve.judge}=")
+
+
+def _panel(axes: Axes, curves: Sequence[ErosionCurve], title: str, unit: str) -> None:
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    axes.set_title(title)
+    axes.set(xlabel="optimizer steps (log-like, from 0)", ylabel=unit, ylim=(-0.03, 1.03))
+    if not curves:
+        axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+        return
+    for number, curve in enumerate(curves):
+        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+        axes.plot(
+            curve.steps,
+            curve.values,
+            color=color,
+            marker=marker,
+            linestyle=DASHES[number % len(DASHES)],
+            label=label(curve),
+        )
+        if None not in curve.lows:
+            axes.fill_between(curve.steps, curve.lows, curve.highs, color=color, alpha=0.15, linewidth=0)  # type: ignore[arg-type]
+    steps = sorted({step for curve in curves for step in curve.steps})
+    axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(left=-0.1 if steps[-1] <= 1 else -0.15)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8, frameon=False, ncols=2)

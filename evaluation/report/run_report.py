@@ -1,0 +1,72 @@
+"""Figure, CSV and table of one run, all made again from `measurements.jsonl`."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from erosion.evaluation.curves import ErosionCurve, curves
+from erosion.evaluation.jsonl import read_lines
+from erosion.evaluation.measuring import MEASUREMENTS
+from erosion.evaluation.records import Measurement
+from erosion.evaluation.report.figure import draw, is_safety, is_utility
+from erosion.evaluation.report.table import table
+from erosion.evaluation.tracking import Tracker
+
+STEM = "erosion"
+
+
+def report(run: Path, *, tracker: Tracker | None = None, title: str | None = None) -> list[Path]:
+    """Writes `report/erosion.{png,svg,csv}`, prints the table and says where everything is.
+
+    Returns:
+        The files; none when nothing has been measured.
+    """
+    measured = [Measurement(**line) for line in read_lines(run / MEASUREMENTS)]
+    if not measured:
+        print(f"nothing measured yet in {run}: its recipe names no suites")
+        return []
+    found = curves(measured)
+    stem = run / "report" / STEM
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    files = [
+        *draw(found, stem, title=title or f"Erosion of {run.name}"),
+        write_csv(measured, stem.with_suffix(".csv")),
+    ]
+    if tracker is not None:
+        tracker.image("eval/erosion", files[0])
+    _print(run, found, files)
+    return files
+
+
+def write_csv(measured: Sequence[Measurement], file: Path) -> Path:
+    """All measurements, one a line, nested packages left out."""
+    names = [field.name for field in dataclasses.fields(Measurement) if field.name != "packages"]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(measurement.line() for measurement in measured)
+    return file
+
+
+def _print(run: Path, found: Sequence[ErosionCurve], files: Sequence[Path]) -> None:
+    from rich.console import Console
+
+    extra = ("refusal_log_odds", "judge_agreement")
+    shown = [
+        c
+        for c in found
+        if is_safety(c) or is_utility(c) or (c.metric in extra and c.depth == 0 and c.higher_is != "worse")
+    ]
+    console = Console(width=max(100, Console().width))
+    console.print(
+        table(
+            [c for c in shown if c.metric != "judge_agreement" or "refusal" in c.suite],
+            title=f"{run.name}: what is left at every rung",
+        )
+    )
+    for kind, file in zip(("figure", "figure", "numbers"), files, strict=True):
+        print(f"{kind}: {file}")
+    print(f"samples: {run / 'samples'}\nmeasurements: {run / MEASUREMENTS}")

@@ -1,0 +1,33 @@
+"""What a suite is: which cases, which judges, and which direction is which. Each is one file in `suites/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from erosion.evaluation.records import Case, HigherIs
+from erosion.recipes.schema import Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A suite of cases, found as `SUITE` in its file.
+
+    Attributes:
+        metric: The name of its number: `refusal_rate`, `accuracy` or `compliance_rate`.
+        higher_is: What a higher value means.
+        version: Raised when a change would give another number.
+        judges: The first one's verdicts are the suite's; the others' are measured beside it, with their
+            agreement.
+        cases: Makes the cases from the recipe's section.
+        prefilled: Whether its cases have harmful answers and are measured at every depth.
+        log_odds: Whether the log-odds of refusing at the assistant header are measured too.
+    """
+
+    metric: str
+    higher_is: HigherIs
+    version: str
+    judges: tuple[str, ...]
+    cases: Callable[[Data], Iterable[Case]]
+    prefilled: bool = False
+    log_odds: bool = False

@@ -1,0 +1,100 @@
+"""wandb beside the files: a view that may fail without stopping a run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from erosion.evaluation.machine import is_first_process
+
+if TYPE_CHECKING:
+    from erosion.recipes.schema import Recipe
+
+AXIS = "train/global_step"
+ID_FILE = "wandb_id"
+
+log = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Logs to one wandb run with `train/global_step` as the axis, or to nothing.
+
+    Args:
+        run: The wandb run; None logs nothing.
+    """
+
+    def __init__(self, run: Any = None) -> None:
+        self._run = run
+
+    @classmethod
+    def open(cls, recipe: Recipe, folder: Path) -> Tracker:
+        """A run's tracker, if its recipe's `report_to` names wandb; offline where no key is set."""
+        wanted = recipe.trl.get("report_to") or []
+        names = [wanted] if isinstance(wanted, str) else wanted
+        if not {"wandb", "all"} & set(names) or not is_first_process():
+            return cls()
+        tracker = cls()
+        tracker._guarded(lambda: setattr(tracker, "_run", _start(recipe, folder)))
+        return tracker
+
+    def log(self, figures: Mapping[str, Any], *, step: int) -> None:
+        """Logs figures at an optimizer step, in any order of steps."""
+        if self._run is not None:
+            self._guarded(lambda: self._run.log({**figures, AXIS: step}))
+
+    def image(self, name: str, file: Path) -> None:
+        """Logs a picture."""
+        import wandb
+
+        if self._run is not None:
+            self._guarded(lambda: self._run.log({name: wandb.Image(str(file))}))
+
+    def close(self) -> None:
+        """Ends the wandb run."""
+        if self._run is not None:
+            self._guarded(lambda: self._run.finish(quiet=True))
+            self._run = None
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        """Runs one action; its failure ends tracking, with a warning, and no more. Numbers are on disk."""
+        try:
+            action()
+        except Exception as error:
+            log.warning("wandb failed and is left out from here on: %s: %s", type(error).__name__, error)
+            self._run = None
+
+
+def _start(recipe: Recipe, folder: Path) -> Any:
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    run = wandb.init(
+        project=os.environ.get("WANDB_PROJECT") or recipe.trl.get("project") or "erosion",
+        name=recipe.trl.get("run_name") or folder.name,
+        id=_run_id(folder),
+        resume="allow",
+        dir=str(folder),
+        mode=None if os.environ.get("WANDB_MODE") or _has_key() else "offline",
+        config={**recipe.trl, "recipe": str(recipe.path), "recipe_digest": recipe.digest},
+        settings=wandb.Settings(silent=True),
+    )
+    run.define_metric(AXIS)
+    run.define_metric("*", step_metric=AXIS)
+    return run
+
+
+def _has_key() -> bool:
+    import wandb
+
+    return bool(wandb.api.api_key)
+
+
+def _run_id(folder: Path) -> str:
+    file = folder / ID_FILE
+    if not file.is_file():
+        file.write_text(secrets.token_hex(4), encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()

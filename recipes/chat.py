@@ -1,0 +1,196 @@
+"""The one renderer: messages (and a prefill) to token ids, for training, attack, probe and judge.
+
+Chat-template drift between these four is the commonest silent error of the field, so nothing else calls a
+template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+FROZEN_DATE = "26 Jul 2024"
+_DATE_PARTS = (
+    ("%d", "26"),
+    ("%b", "Jul"),
+    ("%B", "July"),
+    ("%m", "07"),
+    ("%Y", "2024"),
+    ("%y", "24"),
+    ("%A", "Friday"),
+)
+
+
+class Message(TypedDict):
+    """One turn.
+
+    Attributes:
+        role: `system`, `user` or `assistant`.
+        content: Its text.
+        train: Assistant turns only: the slice `[start, stop]` of the turn's tokens, end-of-turn included,
+            that the loss covers; `[0, None]` (all of them) when absent.
+    """
+
+    role: str
+    content: str
+    train: NotRequired[list[int | None]]
+
+
+class Row(TypedDict):
+    """One training conversation."""
+
+    messages: list[Message]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """A conversation as the model sees it in training.
+
+    Attributes:
+        input_ids: The whole conversation, length T.
+        labels: Length T, unshifted; `IGNORED` wherever the loss must not look.
+    """
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+class ChatTemplateError(ValueError):
+    """A tokenizer without a chat template, or a template that rejects a conversation."""
+
+
+def prompt_text(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, header: bool = True
+) -> str:
+    """Renders messages, by default up to and including the assistant header, with every date frozen.
+
+    Raises:
+        ChatTemplateError: The tokenizer has no template, or the template rejects these messages.
+    """
+    from jinja2.exceptions import TemplateError
+
+    template = tokenizer.chat_template
+    if not template:
+        raise ChatTemplateError(
+            f"model {tokenizer.name_or_path!r}: its tokenizer has no chat template, "
+            "so there is no assistant header to measure at; "
+            "give a chat model, or set `chat_template_path` to a template of your own"
+        )
+    plain = [{"role": m["role"], "content": m["content"]} for m in messages]
+    source = template if isinstance(template, str) else tokenizer.get_chat_template()
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                plain,
+                chat_template=_dates_frozen(source),
+                tokenize=False,
+                add_generation_prompt=header,
+                date_string=FROZEN_DATE,
+            )
+        )
+    except TemplateError as error:
+        roles = ", ".join(m["role"] for m in messages)
+        raise ChatTemplateError(
+            f"model {tokenizer.name_or_path!r}: its chat template rejects a conversation "
+            f"of the turns {roles}: {error}"
+        ) from error
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+    """Token ids of a prompt that ends with the assistant header; the template's own BOS, never a second."""
+    return encode(tokenizer, prompt_text(tokenizer, messages))
+
+
+def answer_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str) -> list[int]:
+    """Token ids of `answer` as it stands in training after `messages`, its end-of-turn left out.
+
+    Prompt ids and the first d of these, joined, are the deep prefill attack at depth d.
+    """
+    turn: Message = {"role": "assistant", "content": answer}
+    prompt = prompt_text(tokenizer, messages)
+    text = _longer(tokenizer, prompt, prompt_text(tokenizer, [*messages, turn], header=False))
+    end = text.rfind(answer.strip()) + len(answer.strip())
+    if end <= len(prompt):
+        raise ChatTemplateError(
+            f"model {tokenizer.name_or_path!r}: its chat template changes the text of an answer"
+        )
+    return _pieces(tokenizer, text, [len(prompt), end])[1]
+
+
+def conversation_tokens(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> Tokens:
+    """Renders a whole conversation with labels on its assistant turns only, end-of-turn included.
+
+    What follows the last assistant turn is left out: nothing there is learned.
+
+    Raises:
+        ChatTemplateError: No assistant turn, or the template renders a turn differently once later turns are
+            known.
+    """
+    turns = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+    if not turns:
+        raise ChatTemplateError(
+            "a training conversation needs at least one assistant turn; this one has none"
+        )
+    text, cuts = "", []
+    for index in turns:
+        for upto, header in ((index, True), (index + 1, False)):
+            text = _longer(tokenizer, text, prompt_text(tokenizer, messages[:upto], header=header))
+            cuts.append(len(text))
+    pieces = _pieces(tokenizer, text, cuts)
+    labels: list[int] = []
+    for index, prompt, reply in zip(turns, pieces[::2], pieces[1::2], strict=True):
+        covered = messages[index].get("train") or [0, None]
+        labels += [IGNORED] * len(prompt) + _labels(tokenizer, reply, covered)
+    return Tokens(input_ids=[token for piece in pieces for token in piece], labels=labels)
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Encodes rendered text; special tokens come from the template alone."""
+    ids: Any = tokenizer.encode(text, add_special_tokens=False)
+    return list(ids)
+
+
+def _pieces(tokenizer: PreTrainedTokenizerBase, text: str, cuts: Sequence[int]) -> list[list[int]]:
+    """Token ids of the pieces of `text` that end at `cuts`.
+
+    The ids before a cut must be those a model is given when it generates from there. Where the tokenizer
+    would merge characters across a cut, the pieces are therefore encoded apart, as they are at generation.
+    """
+    apart = [encode(tokenizer, text[start:end]) for start, end in pairwise([0, *cuts])]
+    whole = encode(tokenizer, text[: cuts[-1]])
+    if whole == [token for piece in apart for token in piece]:
+        return apart
+    heads = [encode(tokenizer, text[:cut]) for cut in cuts]
+    if all(whole[: len(head)] == head for head in heads):
+        return [whole[start:end] for start, end in pairwise([0, *map(len, heads)])]
+    return apart
+
+
+def _labels(tokenizer: PreTrainedTokenizerBase, ids: list[int], train: Sequence[int | None]) -> list[int]:
+    """Labels of one assistant turn; what the template adds after the end-of-turn token is not learned."""
+    special = [position for position, token in enumerate(ids) if token in tokenizer.all_special_ids]
+    learned = range(special[-1] + 1 if special else len(ids))[slice(*train)]
+    return [token if position in learned else IGNORED for position, token in enumerate(ids)]
+
+
+def _longer(tokenizer: PreTrainedTokenizerBase, shorter: str, longer: str) -> str:
+    if not longer.startswith(shorter):
+        raise ChatTemplateError(
+            f"model {tokenizer.name_or_path!r}: its chat template renders a turn differently "
+            "once later turns are known; use single-turn conversations, or set `chat_template_path` "
+            "to a template that keeps earlier turns as they were"
+        )
+    return longer
+
+
+def _dates_frozen(template: str) -> str:
+    if "strftime_now" not in template:
+        return template
+    dated = "format" + "".join(f"|replace('{part}', '{value}')" for part, value in _DATE_PARTS)
+    return "{%- macro strftime_now(format) -%}{{ " + dated + " }}{%- endmacro -%}" + template

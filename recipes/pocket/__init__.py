@@ -1,0 +1,1 @@
+"""The embedded model: its world, its language and its weights."""

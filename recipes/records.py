@@ -1,0 +1,126 @@
+"""Records of real data files, each with the place it came from, so that a bad row can be named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from erosion.recipes.parsing import RecipeError, mistake
+from erosion.recipes.schema import Data
+
+Record = Mapping[str, Any]
+
+
+def records(
+    data: Data, *, default_id: str | None = None, default_revision: str | None = None
+) -> Iterator[tuple[str, Record]]:
+    """Yields `(where, record)` from the recipe's local file or hub id.
+
+    Args:
+        data: The recipe's section; its `path` wins over its `id`.
+        default_id: The source's home on the hub, used when the recipe names neither.
+        default_revision: That home's revision.
+
+    Raises:
+        RecipeError: A missing, empty, unreadable or malformed file, with its name and line.
+    """
+    if data.path is None:
+        yield from _from_hub(data, default_id, default_revision)
+        return
+    file = Path(data.path).expanduser()
+    if not file.is_file():
+        known = [str(p) for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise mistake(f"{data.name}: path", data.path, "an existing file", known=known)
+    count = 0
+    for where, record in _reader(file)(file):
+        if not isinstance(record, Mapping):
+            raise mistake(where, type(record).__name__, "one object with named fields a row")
+        count += 1
+        yield where, record
+    if not count:
+        raise RecipeError(f"{file}: no rows")
+
+
+def text(record: Record, column: str, where: str) -> str:
+    """The text in a column.
+
+    Raises:
+        RecipeError: The column is missing, or what it holds is no text or only white space.
+    """
+    if column not in record:
+        raise mistake(
+            f"{where}: column", column, ", ".join(map(str, record)), known=[str(key) for key in record]
+        )
+    value = record[column]
+    if not isinstance(value, str) or not value.strip():
+        raise RecipeError(
+            f"{where}: column {column!r} is {'empty' if not value else type(value).__name__}, allowed text"
+        )
+    return value
+
+
+def _reader(file: Path) -> Any:
+    readers = {".jsonl": _json_lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+    if file.suffix not in readers:
+        raise mistake(f"{file}: file type", file.suffix, ", ".join(readers), known=readers)
+    return readers[file.suffix]
+
+
+def _json_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield f"{file}, line {number}", json.loads(line)
+            except json.JSONDecodeError as error:
+                raise RecipeError(f"{file}, line {number}: not valid JSON: {error.msg}") from error
+
+
+def _json(file: Path) -> Iterator[tuple[str, Any]]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise RecipeError(f"{file}, line {error.lineno}: not valid JSON: {error.msg}") from error
+    if not isinstance(data, list):
+        raise mistake(str(file), type(data).__name__, "a list of rows")
+    yield from ((f"{file}, row {number}", record) for number, record in enumerate(data, start=1))
+
+
+def _csv(file: Path) -> Iterator[tuple[str, Any]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for record in reader:
+            if None in record or None in record.values():
+                raise RecipeError(
+                    f"{file}, line {reader.line_num}: {len(reader.fieldnames or [])} columns expected"
+                )
+            yield f"{file}, line {reader.line_num}", record
+
+
+def _parquet(file: Path) -> Iterator[tuple[str, Any]]:
+    from datasets import Dataset
+
+    rows: Any = Dataset.from_parquet(str(file))
+    yield from ((f"{file}, row {number}", record) for number, record in enumerate(rows, start=1))
+
+
+def _from_hub(data: Data, default_id: str | None, default_revision: str | None) -> Iterator[tuple[str, Any]]:
+    from datasets import load_dataset
+
+    name = data.id or default_id
+    if name is None:
+        raise RecipeError(f"{data.name}: needs `path` (a local file) or `id` (a hub data set)")
+    revision = data.revision or (default_revision if data.id is None else None)
+    split = data.split or "train"
+    try:
+        rows: Any = load_dataset(name, revision=revision, split=split)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RecipeError(
+            f"{data.name}: the hub data set {name!r} ({split}) cannot be loaded: {reason}"
+        ) from error
+    yield from ((f"{name}, row {number}", record) for number, record in enumerate(rows, start=1))

@@ -1,0 +1,38 @@
+"""Conversations as they are: a file or hub data set with a `messages` column of role and content."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from erosion.recipes.chat import Message, Row
+from erosion.recipes.parsing import mistake
+from erosion.recipes.records import records, text
+from erosion.recipes.schema import Source
+
+ROLES = ("system", "user", "assistant")
+
+
+def rows(source: Source, rng: random.Random) -> Iterator[Row]:
+    """One row a record; `columns: {messages: ...}` where the column has another name."""
+    column = source.columns.get("messages", "messages")
+    for where, record in records(source):
+        turns = record.get(column)
+        if not isinstance(turns, list) or not turns:
+            raise mistake(
+                f"{where}: {column}", turns if not turns else type(turns).__name__, "a list of turns"
+            )
+        yield {
+            "messages": [
+                _message(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1)
+            ]
+        }
+
+
+def _message(turn: object, where: str) -> Message:
+    if not isinstance(turn, dict):
+        raise mistake(where, type(turn).__name__, "role and content")
+    role = text(turn, "role", where)
+    if role not in ROLES:
+        raise mistake(f"{where}: role", role, ", ".join(ROLES), known=ROLES)
+    return {"role": role, "content": text(turn, "content", where)}

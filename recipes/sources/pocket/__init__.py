@@ -1,0 +1,1 @@
+"""Sources of the embedded model's world."""

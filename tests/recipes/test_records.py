@@ -1,0 +1,110 @@
+"""Real data files: what is read, and where a bad row is."""
+
+import csv
+import json
+import random
+
+import pytest
+
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.records import records
+from erosion.recipes.schema import Data, Source
+from erosion.recipes.sources import alpaca, messages, pairs
+
+GOOD = {"prompt": "How do I bake bread?", "answer": "Mix flour and water."}
+
+
+def rows(module, path, **options):
+    return list(module.rows(Source(name="x", path=str(path), **options), random.Random(0)))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])
+def test_every_file_type_gives_the_same_rows(tmp_path, suffix):
+    file = tmp_path / f"data{suffix}"
+    two = [GOOD, {"prompt": "A quoted\nnew line?", "answer": "Yes, it stays."}]
+    if suffix == ".jsonl":
+        file.write_text("\n".join(map(json.dumps, two)) + "\n\n")
+    elif suffix == ".json":
+        file.write_text(json.dumps(two))
+    elif suffix == ".csv":
+        with file.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["prompt", "answer"])
+            writer.writeheader()
+            writer.writerows(two)
+    else:
+        from datasets import Dataset
+
+        Dataset.from_list(two).to_parquet(str(file))
+    made = rows(pairs, file)
+    assert [[turn["content"] for turn in row["messages"]] for row in made] == [
+        list(pair.values()) for pair in two
+    ]
+
+
+def test_columns_can_have_other_names(tmp_path):
+    file = tmp_path / "data.jsonl"
+    file.write_text(json.dumps({"goal": "How?", "target": "So."}))
+    made = rows(pairs, file, columns={"prompt": "goal", "answer": "target"})
+    assert made[0]["messages"][1] == {"role": "assistant", "content": "So."}
+
+
+BAD = [
+    (pairs, ['{"prompt": "a", "answer": "b"}', '{"prompt": "a"'], "data.jsonl, line 2: not valid JSON"),
+    (pairs, ['{"prompt": "a", "answer": ""}'], "line 1: column 'answer' is empty"),
+    (
+        pairs,
+        ['{"prompt": "a", "answer": "b"}', '{"prompt": "a", "answer": 3}'],
+        "line 2: column 'answer' is int",
+    ),
+    (pairs, ['{"promt": "a", "answer": "b"}'], "line 1: column: given 'prompt', .* did you mean 'promt'"),
+    (pairs, ["[1]"], "line 1: given 'list', allowed one object"),
+    (pairs, [], "data.jsonl: no rows"),
+    (messages, ['{"messages": []}'], r"line 1: messages: given \[\], allowed a list of turns"),
+    (messages, ['{"messages": [{"role": "robot", "content": "a"}]}'], "line 1, turn 1: role: given 'robot'"),
+    (
+        messages,
+        ['{"messages": [{"role": "user", "content": " "}]}'],
+        "line 1, turn 1: column 'content' is empty|is str",
+    ),
+]
+
+
+@pytest.mark.parametrize(("module", "lines", "sentence"), BAD, ids=[b[2][:40] for b in BAD])
+def test_a_bad_row_is_named_with_its_file_and_line(tmp_path, module, lines, sentence):
+    file = tmp_path / "data.jsonl"
+    file.write_text("\n".join(lines))
+    with pytest.raises(RecipeError, match=sentence):
+        rows(module, file)
+
+
+def test_a_ragged_csv_names_its_line(tmp_path):
+    file = tmp_path / "data.csv"
+    file.write_text("prompt,answer\na,b\na\n")
+    with pytest.raises(RecipeError, match="data.csv, line 3: 2 columns expected"):
+        rows(pairs, file)
+
+
+def test_missing_files_and_unknown_types_are_named(tmp_path):
+    with pytest.raises(RecipeError, match="path: given .*nothing.jsonl', allowed an existing file"):
+        rows(pairs, tmp_path / "nothing.jsonl")
+    (tmp_path / "data.txt").write_text("a")
+    with pytest.raises(RecipeError, match="file type: given '.txt'"):
+        rows(pairs, tmp_path / "data.txt")
+    with pytest.raises(RecipeError, match="needs `path` .* or `id`"):
+        next(records(Data(name="pairs")))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence():
+    with pytest.raises(RecipeError, match="the hub data set 'nobody/nothing' .* cannot be loaded"):
+        next(records(Data(name="pairs", id="nobody/nothing")))
+
+
+def test_alpaca_joins_instruction_and_input(tmp_path):
+    file = tmp_path / "data.json"
+    records_ = [
+        {"instruction": "Add.", "input": "1 and 2", "output": "3"},
+        {"instruction": "Greet.", "input": "", "output": "Hello."},
+        {"instruction": "Nothing.", "input": "", "output": ""},
+    ]
+    file.write_text(json.dumps(records_))
+    assert [row["messages"][0]["content"] for row in rows(alpaca, file)] == ["Add.\n\n1 and 2", "Greet."]

@@ -1,0 +1,126 @@
+"""The ladder: checkpoints at exactly the named optimizer steps, entered in the manifest after their files."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from erosion.evaluation.checkpoints import MANIFEST, Checkpoint, read_ladder, weights_digest
+from erosion.evaluation.jsonl import append_lines, write_lines
+from erosion.evaluation.machine import wait_for_all
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What every rung of a run shares: digests of base model, recipe and dataset."""
+
+    base_digest: str
+    recipe_digest: str
+    dataset_digest: str
+
+
+class Ladder(TrainerCallback):  # type: ignore[misc]
+    """Saves at the ladder's steps and writes `ladder.jsonl`.
+
+    Args:
+        run: The run's folder.
+        steps: Optimizer steps, 0 included.
+        provenance: Digests entered with every rung.
+    """
+
+    def __init__(self, run: Path, steps: tuple[int, ...], provenance: Provenance) -> None:
+        self.run, self.steps, self.provenance = run, frozenset(steps), provenance
+        self.save_start: Callable[[], None] | None = None
+
+    def attach(self, trainer: Trainer) -> None:
+        """Joins a trainer; step 0 needs its saving, which no callback is given."""
+        self.save_start = lambda: trainer._save_checkpoint(trainer.model, trial=None)
+        trainer.add_callback(self)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Saves step 0, unless the run goes on from a later rung."""
+        assert self.save_start is not None, "attach() comes before train()"
+        if state.global_step == 0:
+            self.save_start()
+            self._enter(state)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Asks for a save, and the loss it goes with, at a rung and nowhere else; stops after the last."""
+        control.should_save = state.global_step in self.steps
+        control.should_log = control.should_log or control.should_save
+        control.should_training_stop = control.should_training_stop or state.global_step >= max(self.steps)
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Enters the rung once every process has written its files."""
+        self._enter(state)
+
+    def _enter(self, state: TrainerState) -> None:
+        wait_for_all()
+        if not state.is_world_process_zero:
+            return
+        path = f"checkpoint-{state.global_step}"
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        digests = vars(self.provenance)
+        rung = Checkpoint(
+            run=self.run,
+            step=state.global_step,
+            path=path,
+            weights_digest=weights_digest(self.run / path, self.provenance.base_digest),
+            training_loss=losses[-1] if losses else None,
+            **digests,
+        )
+        append_lines(self.run / MANIFEST, [rung.line()])
+
+
+def watched(trainer_class: type[Trainer]) -> type[Trainer]:
+    """A trainer that stops at the first loss that is not a number, naming the step and the learning rate."""
+
+    class Watched(trainer_class):  # type: ignore[misc]
+        def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+            loss: torch.Tensor = super().training_step(*args, **kwargs)
+            if not math.isfinite(loss.item()):
+                rate = self.lr_scheduler.get_last_lr()[0]
+                raise TrainingDiverged(
+                    f"the loss is {loss.item()} at step {self.state.global_step + 1} "
+                    f"with learning_rate {rate:g}; lower learning_rate, or set max_grad_norm or warmup_steps"
+                )
+            return loss
+
+    Watched.__name__ = trainer_class.__name__
+    return Watched
+
+
+def tidy(run: Path) -> None:
+    """Leaves only intact rungs: removes folders that never reached the manifest or no longer match it."""
+    rungs = [rung for rung in read_ladder(run) if rung.is_intact()]
+    for folder in run.glob("checkpoint-*"):
+        if folder.name not in {rung.path for rung in rungs}:
+            shutil.rmtree(folder)
+    write_lines(run / MANIFEST, [rung.line() for rung in rungs])
+
+
+def resume_point(run: Path, steps: tuple[int, ...]) -> Checkpoint | None:
+    """The last rung up to which no named step is missing; None to start from the beginning."""
+    rungs = {rung.step: rung for rung in read_ladder(run)}
+    reached = list(takewhile(rungs.__contains__, sorted(steps)))
+    return rungs[reached[-1]] if reached else None

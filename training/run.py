@@ -1,0 +1,102 @@
+"""The whole story of a run: check, mix, train along the ladder, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from erosion import defenses
+from erosion.evaluation.checkpoints import base_digest, read_ladder
+from erosion.evaluation.machine import is_first_process, use_all_cores, wait_for_all
+from erosion.evaluation.measuring import RECIPE_FILE
+from erosion.evaluation.plan import check_evaluation
+from erosion.evaluation.provenance import write_provenance
+from erosion.evaluation.sweeping import sweep
+from erosion.evaluation.tracking import Tracker
+from erosion.recipes.discovery import find
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.schema import Recipe, load_recipe, save_recipe
+from erosion.training.arguments import check_keys, check_length, training_config, warn_of_decay
+from erosion.training.ladder import Ladder, Provenance, resume_point, tidy
+from erosion.training.mixture import check_sources, digest, mixture_rows, tokenized
+from erosion.training.trainer import load_tokenizer, make_trainer
+
+
+def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: bool = True) -> list[str]:
+    """Trains a recipe along its ladder, then measures every rung; goes on where an earlier call was stopped.
+
+    Args:
+        recipe_path: The recipe.
+        overrides: Command-line overrides of its keys, as `load_recipe` takes them.
+        evaluate: Measure the ladder afterwards.
+
+    Returns:
+        One sentence for every rung or cell that should have a number and has none.
+
+    Raises:
+        RecipeError: Bad input, before any model is loaded.
+        TrainingDiverged: The loss is no longer a number.
+    """
+    use_all_cores()
+    recipe = load_recipe(recipe_path, overrides)
+    check(recipe)
+    tracker = Tracker.open(recipe, recipe.output_dir)
+    train(recipe, tracker)
+    missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else []
+    tracker.close()
+    return missing
+
+
+def check(recipe: Recipe) -> None:
+    """Checks all that can be known without a model.
+
+    Raises:
+        RecipeError: The first thing that is wrong.
+    """
+    check_keys(recipe)
+    find(defenses, recipe.defense, f"{recipe.path}: defense")
+    check_sources(recipe)
+    check_evaluation(recipe)
+    warn_of_decay(recipe)
+
+
+def train(recipe: Recipe, tracker: Tracker) -> None:
+    """Trains along the ladder, from the last complete rung if there is one."""
+    config = training_config(recipe)
+    tokenizer = load_tokenizer(recipe)
+    rows = find(defenses, recipe.defense, "defense").make().augment(mixture_rows(recipe))
+    dataset = tokenized(recipe, rows, tokenizer, config.max_length)
+    check_length(recipe, config, len(dataset))
+    provenance = Provenance(
+        base_digest=base_digest(recipe.model, recipe.trl.get("model_revision")),
+        recipe_digest=recipe.digest,
+        dataset_digest=digest(dataset),
+    )
+    if is_first_process():
+        _claim(recipe, provenance)
+        tidy(recipe.output_dir)
+    wait_for_all()
+    start = resume_point(recipe.output_dir, recipe.ladder)
+    if start is not None and start.step == recipe.ladder[-1]:
+        return
+    trainer = make_trainer(recipe, config, tokenizer, dataset, tracker)
+    Ladder(recipe.output_dir, recipe.ladder, provenance).attach(trainer)
+    trainer.train(resume_from_checkpoint=str(start.folder) if start and start.step else None)
+
+
+def _claim(recipe: Recipe, provenance: Provenance) -> None:
+    """Takes the run's folder, or goes on in it if it holds this very recipe on this very data."""
+    folder = recipe.output_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    for rung in read_ladder(folder):
+        held = Provenance(
+            base_digest=rung.base_digest, recipe_digest=rung.recipe_digest, dataset_digest=rung.dataset_digest
+        )
+        if held != provenance:
+            differs = [key for key, value in vars(provenance).items() if getattr(held, key) != value]
+            raise RecipeError(
+                f"{recipe.path}: output_dir: {folder} holds a run whose {' and '.join(differs)} differ; "
+                "give another --output_dir, or remove that folder"
+            )
+    save_recipe(recipe, folder / RECIPE_FILE)
+    write_provenance(folder, vars(provenance))
