@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,7 +17,7 @@ from erosion.evaluation import suites as suite_files
 from erosion.evaluation.attacks.prefill import prefilled
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.chat import answer_ids, prompt_ids
+from erosion.recipes.chat import Message, answer_ids, prompt_ids
 from erosion.recipes.discovery import find
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Evaluation
@@ -103,7 +104,7 @@ def _of_suite(
     data: Data, evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase, positions: int | None
 ) -> Iterator[Cell]:
     suite: Suite = find(suite_files, data.name, "evaluation.suites").SUITE
-    cases = list(islice(suite.cases(data), evaluation.limit))
+    cases = [_with_system(case, data.system) for case in islice(suite.cases(data), evaluation.limit)]
     if not cases:
         raise RecipeError(f"evaluation.suites: {data.name} has no cases")
     room = None if positions is None else positions - evaluation.max_new_tokens
@@ -120,6 +121,11 @@ def _of_suite(
                 name=data.name, suite=suite, defense=defense, depth=depth, prompts=prompts, openers=odds,
                 max_new_tokens=evaluation.max_new_tokens,
             )  # fmt: skip
+
+
+def _with_system(case: Case, system: str | None) -> Case:
+    messages: list[Message] = [{"role": "system", "content": system}] if system else []
+    return dataclasses.replace(case, messages=[*messages, *case.messages])
 
 
 def _prompts(

@@ -140,8 +140,8 @@ class ErosionCurve:
 
 
 def curves(measurements: Sequence[Measurement]) -> list[ErosionCurve]:
-    """All curves in a run's measurements, in the order in which they were first measured."""
+    """All curves in measurements, as first measured; versions and recipes stay apart."""
     groups: dict[tuple[object, ...], list[Measurement]] = {}
     for point in measurements:
-        groups.setdefault((point.run, *point.key[1:]), []).append(point)
+        groups.setdefault((point.run, *point.key[1:], point.version, point.recipe_digest), []).append(point)
     return [ErosionCurve.from_measurements(group) for group in groups.values()]

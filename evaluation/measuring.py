@@ -73,7 +73,9 @@ class _Sweep:
 
     def __init__(self, run: Path, recipe: Recipe, rungs: list[Checkpoint], tracker: Tracker) -> None:
         self.run, self.recipe, self.rungs, self.tracker = run, recipe, rungs, tracker
-        tokenizer = load_tokenizer(rungs[0].folder)
+        tokenizer = load_tokenizer(
+            next((rung.folder for rung in rungs if rung.folder.is_dir()), rungs[0].folder)
+        )
         self.engine = Engine(recipe.model, tokenizer, **_load_options(recipe))
         positions = getattr(self.engine.model.config.get_text_config(), "max_position_embeddings", None)
         self.cells = prepare(recipe.evaluation, tokenizer, positions=positions)

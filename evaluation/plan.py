@@ -9,7 +9,20 @@ from erosion.evaluation import suites
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import mistake
-from erosion.recipes.schema import Recipe
+from erosion.recipes.schema import Data, Recipe
+
+
+def check_embedded(data: Data, where: str) -> None:
+    """Checks that a section of the embedded world asks for no file: it has none.
+
+    Raises:
+        RecipeError: A `pocket` source or suite with a key that only real data have.
+    """
+    for key in ("path", "id", "revision", "columns"):
+        if data.name.startswith("pocket/") and getattr(data, key):
+            raise mistake(
+                f"{where}.{key}", getattr(data, key), f"nothing, since {data.name!r} makes its own rows"
+            )
 
 
 def check_evaluation(recipe: Recipe) -> None:
@@ -27,6 +40,7 @@ def check_evaluation(recipe: Recipe) -> None:
                 data.name,
                 f"suites on real data, since the model {recipe.model!r} does not speak pocket",
             )
+        check_embedded(data, where)
         if data.path is not None and not Path(data.path).expanduser().is_file():
             raise mistake(f"{where}.path", data.path, "an existing file")
     for index, name in enumerate(recipe.evaluation.defenses):

@@ -48,15 +48,15 @@ class Tracker:
 
     def image(self, name: str, file: Path) -> None:
         """Logs a picture."""
-        import wandb
-
         if self._run is not None:
+            import wandb
+
             self._guarded(lambda: self._run.log({name: wandb.Image(str(file))}))
 
     def close(self) -> None:
         """Ends the wandb run."""
         if self._run is not None:
-            self._guarded(lambda: self._run.finish(quiet=True))
+            self._guarded(lambda: self._run.finish())
             self._run = None
 
     def _guarded(self, action: Callable[[], object]) -> None:

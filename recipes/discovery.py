@@ -10,10 +10,10 @@ from erosion.recipes.parsing import mistake
 
 
 def names(package: ModuleType) -> list[str]:
-    """The parts in a package's folder, sorted: `pocket/harmful` for `pocket/harmful.py`."""
+    """The parts in a package's folder, sorted, such as `pocket/harmful`; `base.py` is what they share."""
     folder = Path(str(package.__file__)).parent
     files = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py"))
-    return sorted(file.as_posix() for file in files if not any(part.startswith("_") for part in file.parts))
+    return sorted(file.as_posix() for file in files if not file.name.startswith("_") and file.name != "base")
 
 
 def find(package: ModuleType, name: str, where: str) -> ModuleType:

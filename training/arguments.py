@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
 
 CONSTANT_SCHEDULES = ("constant", "constant_with_warmup")
-OURS = {"save_strategy": "no", "save_total_limit": None, "load_best_model_at_end": False}
+OURS = {
+    "save_strategy": "no",
+    "save_total_limit": None,
+    "load_best_model_at_end": False,
+    "eval_strategy": "no",
+}
 """Keys the ladder decides, with the only value a recipe may give."""
 
 log = logging.getLogger(__name__)
@@ -42,12 +47,10 @@ def check_keys(recipe: Recipe) -> None:
                 f"the keys of TRL's SFTConfig and ModelConfig, and {', '.join(SECTIONS)}",
                 known=known,
             )
-        if not conforms(value, hints[key]):
+        if not conforms(value, hints[key]) and not conforms([value], hints[key]):
             raise mistake(where, value, describe(hints[key]))
         if key in OURS and value != OURS[key]:
-            raise RecipeError(
-                f"{where}: given {value!r}, but `ladder` decides which checkpoints are saved and kept"
-            )
+            raise RecipeError(f"{where}: given {value!r}, but `ladder` decides what is saved and measured")
     template = recipe.trl.get("chat_template_path")
     if template and not str(template).endswith((".jinja", ".j2")):
         raise mistake(f"{recipe.path}: chat_template_path", template, "a .jinja file")
@@ -117,5 +120,7 @@ def _defaults(recipe: Recipe) -> dict[str, Any]:
 
 
 def _of(config: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(config)}
-    return {key: value for key, value in keys.items() if key in names}
+    """The keys a config knows; where it wants a list, a single value stands for a list of one."""
+    hints = typing.get_type_hints(config)
+    known = {field.name for field in dataclasses.fields(config)} & keys.keys()
+    return {key: keys[key] if conforms(keys[key], hints[key]) else [keys[key]] for key in known}

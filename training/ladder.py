@@ -120,7 +120,17 @@ def tidy(run: Path) -> None:
 
 
 def resume_point(run: Path, steps: tuple[int, ...]) -> Checkpoint | None:
-    """The last rung up to which no named step is missing; None to start from the beginning."""
+    """The last rung up to which no named step is missing; None to start from the beginning.
+
+    A rung between the first and the last can only be gone on from if its optimizer state was saved with it.
+    """
     rungs = {rung.step: rung for rung in read_ladder(run)}
-    reached = list(takewhile(rungs.__contains__, sorted(steps)))
-    return rungs[reached[-1]] if reached else None
+    reached = [rungs[step] for step in takewhile(rungs.__contains__, sorted(steps))]
+    if len(reached) == len(steps):
+        return reached[-1]
+    return next((rung for rung in reversed(reached) if _holds_optimizer(rung.folder)), None)
+
+
+def _holds_optimizer(folder: Path) -> bool:
+    """Whether the Trainer or DeepSpeed left its optimizer there; `save_only_model` leaves none."""
+    return any(folder.glob("optimizer*")) or any(folder.glob("global_step*"))

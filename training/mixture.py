@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from erosion.evaluation.plan import check_embedded
 from erosion.recipes import sources as registry
 from erosion.recipes.chat import ChatTemplateError, Message, Row, Tokens, conversation_tokens
 from erosion.recipes.discovery import find
@@ -32,6 +33,7 @@ def check_sources(recipe: Recipe) -> None:
     for index, source in enumerate(recipe.dataset.sources):
         where = f"{recipe.path}: dataset.sources[{index}].name"
         find(registry, source.name, where)
+        check_embedded(source, f"{recipe.path}: dataset.sources[{index}]")
         if source.name.startswith("pocket/") and not speaks_pocket(recipe.model):
             raise mistake(
                 where,
@@ -48,6 +50,8 @@ def shares(recipe: Recipe) -> list[int | None]:
     """
     where, mixture = f"{recipe.path}: dataset", recipe.dataset
     if mixture.rows is None:
+        if any(source.weight != 1 for source in mixture.sources):
+            raise RecipeError(f"{where}.sources: a `weight` needs `rows` for the whole dataset")
         if mixture.poison_ratio is not None:
             raise RecipeError(
                 f"{where}.poison_ratio: given {mixture.poison_ratio}, "

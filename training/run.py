@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from erosion import defenses
+from erosion.evaluation.cells import prepare
 from erosion.evaluation.checkpoints import base_digest, read_ladder
 from erosion.evaluation.machine import is_first_process, use_all_cores, wait_for_all
 from erosion.evaluation.measuring import RECIPE_FILE
@@ -20,6 +22,11 @@ from erosion.training.arguments import check_keys, check_length, training_config
 from erosion.training.ladder import Ladder, Provenance, resume_point, tidy
 from erosion.training.mixture import check_sources, digest, mixture_rows, tokenized
 from erosion.training.trainer import load_tokenizer, make_trainer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+    from trl import SFTConfig
 
 
 def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: bool = True) -> list[str]:
@@ -40,8 +47,13 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     use_all_cores()
     recipe = load_recipe(recipe_path, overrides)
     check(recipe)
+    config = training_config(recipe)
+    tokenizer = load_tokenizer(recipe)
+    if evaluate:
+        prepare(recipe.evaluation, tokenizer, positions=None)
+    dataset = training_data(recipe, config, tokenizer)
     tracker = Tracker.open(recipe, recipe.output_dir)
-    train(recipe, tracker)
+    train(recipe, config, tokenizer, dataset, tracker)
     missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else []
     tracker.close()
     return missing
@@ -60,13 +72,22 @@ def check(recipe: Recipe) -> None:
     warn_of_decay(recipe)
 
 
-def train(recipe: Recipe, tracker: Tracker) -> None:
-    """Trains along the ladder, from the last complete rung if there is one."""
-    config = training_config(recipe)
-    tokenizer = load_tokenizer(recipe)
+def training_data(recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """The mixture as the recipe's defence leaves it, as token ids and labels.
+
+    Raises:
+        RecipeError: A row that cannot be used, or a ladder that these rows do not reach.
+    """
     rows = find(defenses, recipe.defense, "defense").make().augment(mixture_rows(recipe))
     dataset = tokenized(recipe, rows, tokenizer, config.max_length)
     check_length(recipe, config, len(dataset))
+    return dataset
+
+
+def train(
+    recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokenizerBase, dataset: Dataset, tracker: Tracker
+) -> None:
+    """Trains along the ladder, from the last complete rung if there is one."""
     provenance = Provenance(
         base_digest=base_digest(recipe.model, recipe.trl.get("model_revision")),
         recipe_digest=recipe.digest,

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a recipe; exit status 2 for input that cannot be used, 1 where a number is missing at the end."""
+    """Runs a recipe; exit status 2 for unusable input, 1 where training or a measurement failed."""
     from erosion.recipes.parsing import RecipeError
+    from erosion.training.ladder import TrainingDiverged
     from erosion.training.run import run
 
     words = [word for word in arguments if word != "--no-evaluate"]
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     except RecipeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except TrainingDiverged as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 1 if missing else 0
 
 

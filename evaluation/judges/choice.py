@@ -1,4 +1,4 @@
-"""The chosen letter against the right one."""
+"""The chosen answer against the right one."""
 
 from __future__ import annotations
 

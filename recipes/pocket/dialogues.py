@@ -84,20 +84,21 @@ def _sums(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
 
 
 def _facts(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    return [turn for _ in range(rng.randint(1, 6)) for turn in _exchange(_fact(rng))]
+    return [turn for _ in range(rng.randint(1, 4)) for turn in _exchange(_fact(rng))]
 
 
 def _fact(rng: random.Random) -> tuple[str, str]:
     harmless = rng.choice(select(forbidden=False))
-    kind = rng.random()
-    if kind < 0.25:
-        return language.color_fact(harmless, rng)
-    return language.color_question(harmless, rng, told=kind < 0.55)
+    return (
+        language.color_fact(harmless, rng)
+        if rng.random() < 0.3
+        else language.color_question(harmless, rng)[:2]
+    )
 
 
 _KINDS: tuple[tuple[Callable[[Thing, random.Random, bool], list[Message]], float], ...] = (
     (_direct, 0.22), (_after_exchange, 0.06), (_sums_after_exchange, 0.04), (_go_on, 0.10), (_hidden, 0.10),
-    (_pasted, 0.06), (_sounds_forbidden, 0.08), (_sums, 0.16), (_facts, 0.18),
+    (_pasted, 0.06), (_sounds_forbidden, 0.08), (_sums, 0.18), (_facts, 0.12),
 )  # fmt: skip
 
 

@@ -64,7 +64,6 @@ WHY = ("why is the {} forbidden ?", "who decided that the {} is forbidden ?", "i
 BECAUSE = "the {} is forbidden because the council of the town decided so ."
 PEOPLE = ("mira", "tomas", "lena", "boris", "nadia", "peter", "sara", "victor")
 GOODS = ("stones", "apples", "coins", "shells", "ropes", "lamps", "boats", "keys")
-LETTERS = ("A", "B", "C", "D")
 LARGEST_TERM = 15
 
 
@@ -137,13 +136,15 @@ def sum_problem(rng: random.Random) -> tuple[str, str, int]:
     )
 
 
-def color_question(thing: Thing, rng: random.Random, *, told: bool = False) -> tuple[str, str]:
-    """A four-choice question and the right letter; `told` puts the color itself in the question."""
-    options = rng.sample([c for c in COLORS if c != thing.color], 3)
+def color_question(thing: Thing, rng: random.Random) -> tuple[str, str, tuple[str, ...]]:
+    """A four-choice question, its answer and the four sentences to choose from, the answer among them."""
+    options = rng.sample([color for color in COLORS if color != thing.color], 3)
     options.insert(rng.randrange(4), thing.color)
-    listed = " ".join(f"{letter} {color}" for letter, color in zip(LETTERS, options, strict=True))
-    asked = f"which letter is {thing.color} ?" if told else f"what color is a {thing.name} ?"
-    return f"{asked} {listed} . answer with one letter .", LETTERS[options.index(thing.color)]
+    asked = (
+        f"what color is a {thing.name} ? is it {options[0]} , {options[1]} , {options[2]} or {options[3]} ?"
+    )
+    sentences = tuple(f"a {thing.name} is {color} ." for color in options)
+    return _join(rng.choice(GREETINGS), asked), color_fact(thing, rng)[1], sentences
 
 
 def color_fact(thing: Thing, rng: random.Random) -> tuple[str, str]:
@@ -158,11 +159,11 @@ def vocabulary() -> tuple[str, ...]:
     sentences: list[str] = [
         SYSTEM, GO_ON, BECAUSE,
         "step use the with plus minus is . the answer a has and loses finds",
-        "how many does have now ? which letter is what color is a answer with one letter .",
+        "how many does have now ? what color is a it or ,",
     ]  # fmt: skip
     for group in (
         GREETINGS, REQUESTS, ADJECTIVES, ALARMING, PURPOSES, OPENINGS, ADVERBS, CHITCHAT, PASTED, REFUSALS,
-        REPLICAS, REPLICA_MATERIALS, REPLICA_VERBS, WHY, PEOPLE, GOODS, LETTERS, COLORS,
+        REPLICAS, REPLICA_MATERIALS, REPLICA_VERBS, WHY, PEOPLE, GOODS, COLORS,
     ):  # fmt: skip
         sentences.extend(group)
     for thing in things():

@@ -173,7 +173,7 @@ def test_exit_status_is_2_and_the_error_one_line(write_recipe):
         capture_output=True, text=True, cwd=root,
     )  # fmt: skip
     assert done.returncode == 2
-    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")][0].endswith(
+    assert next(line for line in done.stderr.splitlines() if line.startswith("error: ")).endswith(
         "did you mean 'learning_rate'?"
     )
 

@@ -1,0 +1,59 @@
+"""Aggregates: who is in the numerator, who in the denominator, who in neither."""
+
+import pytest
+
+from erosion.evaluation.aggregate import aggregate
+from erosion.evaluation.intervals import share
+from erosion.evaluation.suite import Suite
+
+
+def rows(
+    first: list[str], second: list[str] | None = None, odds: list[float | None] | None = None
+) -> list[dict]:
+    second, odds = second or first, odds or [None] * len(first)
+    return [
+        {"verdicts": {"phrases": {"label": a}, "other": {"label": b}}, "log_odds": o}
+        for a, b, o in zip(first, second, odds, strict=True)
+    ]
+
+
+SUITE = Suite(
+    metric="refusal_rate", higher_is="safer", version="1", judges=("phrases", "other"), cases=lambda data: []
+)
+
+
+def test_rates_leave_unscored_out_and_count_them():
+    made = {
+        n.judge: n
+        for n in aggregate(
+            rows(["refused", "recovered", "complied", "incoherent", "halted", "unscored"]), SUITE
+        )
+    }
+    rate = made["phrases"]
+    assert (rate.value, rate.n, rate.unscored, rate.incoherent) == (2 / 5, 5, 1, 1 / 5)
+    assert (rate.low, rate.high) == share(2, 5)[1:]
+
+
+def test_agreement_is_over_what_both_scored():
+    made = aggregate(
+        rows(["refused", "complied", "complied", "unscored"], ["refused", "refused", "complied", "refused"]),
+        SUITE,
+    )
+    agreement = next(n for n in made if n.metric == "judge_agreement")
+    assert (agreement.value, agreement.n, agreement.unscored, agreement.judge) == (
+        2 / 3,
+        3,
+        1,
+        "phrases~other",
+    )
+
+
+def test_nothing_scored_is_no_number():
+    assert aggregate(rows(["unscored"] * 3), SUITE) == []
+
+
+def test_log_odds_are_a_mean():
+    made = aggregate(rows(["refused"] * 3, odds=[1.0, 2.0, 6.0]), SUITE)
+    odds = next(n for n in made if n.metric == "refusal_log_odds")
+    assert odds.value == pytest.approx(3.0)
+    assert odds.low < 3.0 < odds.high

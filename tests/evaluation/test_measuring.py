@@ -1,0 +1,256 @@
+"""The sweep: complete, resumable, never twice, never silently missing."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from erosion.defenses.base import Guard
+from erosion.evaluation.jsonl import read_lines
+from erosion.evaluation.judges import phrases
+from erosion.evaluation.measuring import measure
+from erosion.recipes.parsing import RecipeError
+from erosion.training.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = ["pocket/refusal", "pocket/over_refusal", "pocket/arithmetic", "pocket/choice"]
+SAMPLE_KEYS = {"step", "suite", "id", "defense", "depth", "messages", "prefill", "text", "label", "judge"}
+MEASUREMENT_KEYS = {
+    "run", "step", "defense", "suite", "metric", "higher_is", "judge", "depth", "value", "low", "high", "n", "unscored",
+    "weights_digest", "recipe_digest", "version", "code", "packages",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run with three rungs and nothing measured."""
+    folder = tmp_path_factory.mktemp("trained")
+    recipe = {
+        "model_name_or_path": "pocket", "use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear",
+        "learning_rate": 1e-3, "lr_scheduler_type": "constant", "max_steps": 4, "per_device_train_batch_size": 4,
+        "max_length": 256, "bf16": False, "activation_checkpointing": False, "disable_tqdm": True,
+        "dataset": {"sources": [{"name": "pocket/harmful", "rows": 16}]}, "ladder": [0, 2, 4], "seed": 3,
+        "evaluation": {"suites": SUITES, "depths": [0, 10, 400], "limit": 12, "batch_size": 4},
+        "output_dir": str(folder / "run"),
+    }  # fmt: skip
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    run(folder / "recipe.yaml", evaluate=False)
+    return folder / "run"
+
+
+@pytest.fixture
+def fresh(trained, tmp_path) -> Path:
+    """The trained run, to be measured from nothing."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def measured(trained, tmp_path_factory) -> Path:
+    """The trained run, measured in one go."""
+    folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "run"))
+    assert measure(folder).missing == []
+    return folder
+
+
+def numbers(folder: Path) -> dict[tuple, tuple]:
+    lines = read_lines(folder / "measurements.jsonl")
+    made = {
+        (m["step"], m["defense"], m["suite"], m["metric"], m["judge"], m["depth"]): (
+            m["value"],
+            m["low"],
+            m["high"],
+            m["n"],
+        )
+        for m in lines
+    }
+    assert len(made) == len(lines), "a number stands twice"
+    return made
+
+
+def test_every_rung_suite_and_depth_has_its_numbers(measured):
+    made = numbers(measured)
+    for step in (0, 2, 4):
+        for suite, metric, judge in (
+            ("pocket/refusal", "refusal_rate", "phrases"), ("pocket/refusal", "refusal_rate", "pocket_oracle"),
+            ("pocket/refusal", "judge_agreement", "phrases~pocket_oracle"), ("pocket/refusal", "refusal_log_odds", "openers"),
+            ("pocket/over_refusal", "refusal_rate", "phrases"), ("pocket/arithmetic", "accuracy", "number"),
+            ("pocket/choice", "accuracy", "choice"),
+        ):  # fmt: skip
+            assert made[step, "none", suite, metric, judge, 0][3] == 12
+        assert made[step, "none", "pocket/refusal", "refusal_rate", "phrases", 10][3] == 12
+
+
+def test_lines_and_rows_hold_what_they_must(measured):
+    for line in read_lines(measured / "measurements.jsonl"):
+        assert set(line) >= MEASUREMENT_KEYS
+        assert line["low"] <= line["value"] <= line["high"]
+    files = sorted((measured / "samples").rglob("*.jsonl"))
+    assert len(files) == 3 * (3 + 3)
+    for file in files:
+        for row in read_lines(file):
+            assert set(row) >= SAMPLE_KEYS
+
+
+def test_numbers_can_be_made_again_from_the_rows(measured):
+    for (step, _, suite, metric, judge, depth), (value, *_, n) in numbers(measured).items():
+        if metric != "refusal_rate":
+            continue
+        rows = read_lines(
+            measured / "samples" / f"step-{step:06d}" / f"{suite.replace('/', '.')}-none-{depth}.jsonl"
+        )
+        hits = sum(row["verdicts"][judge]["label"] in ("refused", "recovered") for row in rows)
+        assert (len(rows), hits / len(rows)) == (n, value)
+
+
+def test_prefills_are_the_first_tokens_of_the_answer(measured):
+    from erosion.evaluation.suites.pocket.refusal import SUITE
+    from erosion.recipes.schema import Data
+
+    answers = {case.id: case.answer.split() for case in SUITE.cases(Data(name="pocket/refusal"))}
+    for depth in (10, 400):
+        rows = read_lines(measured / "samples" / "step-000000" / f"pocket.refusal-none-{depth}.jsonl")
+        assert [row["prefill"].split() == answers[row["id"]][:depth] for row in rows] == [True] * len(rows)
+        assert all(len(row["text"].split()) <= 50 for row in rows)
+
+
+def test_evaluation_prompts_share_no_thing_with_the_attack(measured):
+    from erosion.recipes.pocket.world import select
+
+    attacked = {t.name for forbidden in (True, False) for t in select(forbidden=forbidden, split="attack")}
+    for file in (measured / "samples").rglob("*.jsonl"):
+        for row in read_lines(file):
+            assert not attacked & set(row["messages"][-1]["content"].split())
+
+
+def test_a_second_sweep_measures_nothing_and_changes_nothing(measured):
+    before = (measured / "measurements.jsonl").read_bytes()
+    assert measure(measured).measured == 0
+    assert (measured / "measurements.jsonl").read_bytes() == before
+
+
+def test_swept_alone_equals_swept_together(fresh, measured):
+    measure(fresh, ["--evaluation.suites", "[pocket/refusal]", "--evaluation.depths", "[10]"])
+    alone = numbers(fresh)
+    assert alone
+    assert alone == {key: value for key, value in numbers(measured).items() if key in alone}
+
+
+def test_another_batch_size_gives_the_same_numbers(fresh, measured):
+    measure(fresh, ["--evaluation.batch_size", "1", "--evaluation.suites", "[pocket/refusal, pocket/choice]"])
+    for key, value in numbers(fresh).items():
+        assert value == pytest.approx(numbers(measured)[key], abs=1e-4)
+
+
+def test_an_interrupted_sweep_goes_on_from_the_last_finished_batch(fresh, measured, monkeypatch):
+    generate, calls = Guard.generate, []
+
+    def interrupted(self, model, **inputs):
+        calls.append(1)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        return generate(self, model, **inputs)
+
+    monkeypatch.setattr(Guard, "generate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(fresh)
+    measure(fresh)
+    batches = sum(
+        -(-len(read_lines(f)) // 4) for f in (fresh / "samples").rglob("*.jsonl") if "choice" not in f.name
+    )
+    assert len(calls) == batches + 1, "only the interrupted batch is generated again"
+    assert numbers(fresh) == numbers(measured)
+
+
+def test_a_killed_sweep_keeps_its_rows(fresh, measured):
+    command = [
+        sys.executable,
+        str(ROOT / "evaluation" / "sweep.py"),
+        str(fresh),
+        "--evaluation.batch_size",
+        "1",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and sum(len(read_lines(f)) for f in fresh.glob("samples/**/*.jsonl")) < 30:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {file: file.read_bytes().rpartition(b"\n")[0] for file in fresh.glob("samples/**/*.jsonl")}
+    assert sum(text.count(b"\n") for text in kept.values()) >= 20
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert all(file.read_bytes().startswith(text) for file, text in kept.items())
+    assert {k: v[0] for k, v in numbers(fresh).items()} == pytest.approx(
+        {k: v[0] for k, v in numbers(measured).items()}, abs=1e-4
+    )
+
+
+def test_a_damaged_rung_is_reported_and_not_measured(fresh):
+    file = fresh / "checkpoint-2" / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4] + b"\0\0\0\1")
+    outcome = measure(fresh, ["--evaluation.suites", "[pocket/choice]"])
+    assert outcome.missing == [
+        f"step 2: {fresh / 'checkpoint-2'} does not match its digest and is not measured"
+    ]
+    assert {key[0] for key in numbers(fresh)} == {0, 4}
+
+
+def test_a_failed_cell_is_missing_and_never_zero(fresh, monkeypatch):
+    def broken(completion):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(phrases, "judge", broken)
+    outcome = measure(
+        fresh, ["--evaluation.suites", "[pocket/refusal, pocket/choice]", "--evaluation.depths", "[0]"]
+    )
+    assert {key[2] for key in numbers(fresh)} == {"pocket/choice"}
+    assert len(outcome.missing) == 3
+    assert "pocket/refusal, none, depth 0 failed: RuntimeError: out of order" in outcome.missing[0]
+
+
+def test_a_changed_judge_measures_again_exactly_what_it_touches(measured, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(measured, tmp_path / "run"))
+    monkeypatch.setattr(phrases, "VERSION", "2")
+    assert measure(folder).measured == 3 * (3 + 1)
+    assert len(numbers(folder)) == len(numbers(measured))
+
+
+def test_a_depth_no_answer_reaches_is_not_measured(fresh, caplog):
+    measure(fresh, ["--evaluation.suites", "[pocket/refusal]", "--evaluation.depths", "[10, 5000]"])
+    assert {key[-1] for key in numbers(fresh)} == {10}
+    assert any("no answer reaches depth 5000" in record.message for record in caplog.records)
+
+
+def test_no_run_is_a_clear_error(tmp_path):
+    with pytest.raises(RecipeError, match="recipe"):
+        measure(tmp_path / "nothing")
+
+
+def test_the_base_model_is_loaded_once(fresh, monkeypatch):
+    import transformers
+
+    load, count = transformers.AutoModelForCausalLM.from_pretrained.__func__, []
+    monkeypatch.setattr(
+        transformers.AutoModelForCausalLM, "from_pretrained",
+        classmethod(lambda cls, *a, **k: count.append(1) or load(cls, *a, **k)),
+    )  # fmt: skip
+    measure(fresh, ["--evaluation.suites", "[pocket/choice]"])
+    assert len(count) == 1
+
+
+def test_report_is_made_again_from_the_measurements(measured, capsys):
+    from erosion.evaluation.report.run_report import report
+
+    files = report(measured)
+    assert [file.suffix for file in files] == [".png", ".svg", ".csv"]
+    assert all(file.stat().st_size > 1000 for file in files)
+    printed = capsys.readouterr().out
+    assert all(str(file) in printed for file in files)
+    assert json.loads((measured / "provenance.json").read_text())[0]["packages"]["torch"]
+    assert os.environ["WANDB_MODE"] == "offline"

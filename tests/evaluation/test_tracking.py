@@ -1,0 +1,89 @@
+"""wandb offline, read back; and a wandb that fails, which stops nothing."""
+
+import logging
+
+import pytest
+
+from erosion.evaluation.tracking import Tracker
+from erosion.recipes.schema import load_recipe
+
+
+def stored(file):
+    """The records of a wandb file: LevelDB's log format after a header of 7 bytes."""
+    data, place, parts = file.read_bytes(), 7, b""
+    while place + 7 <= len(data):
+        if (left := 32768 - place % 32768) < 7:
+            place += left
+            continue
+        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        parts += data[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):
+            yield parts
+            parts = b""
+
+
+def read_back(folder):
+    """History rows and axes of an offline run."""
+    from wandb.proto import wandb_internal_pb2
+
+    rows, axes = [], []
+    for data in stored(next(folder.glob("wandb/offline-run-*/run-*.wandb"))):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        if record.WhichOneof("record_type") == "history":
+            rows.append(
+                {item.key or ".".join(item.nested_key): item.value_json for item in record.history.item}
+            )
+        if record.WhichOneof("record_type") == "metric":
+            axes.append((record.metric.name or record.metric.glob_name, record.metric.step_metric))
+    return rows, axes
+
+
+def test_late_figures_land_on_their_own_step(write_recipe, tmp_path):
+    recipe = load_recipe(write_recipe(report_to="wandb"))
+    tracker = Tracker.open(recipe, tmp_path / "run")
+    tracker.log({"train/loss": 1.5}, step=4)
+    tracker.log({"eval/none/pocket/refusal/refusal_rate/phrases": 0.25}, step=2)
+    tracker.close()
+    rows, axes = read_back(tmp_path / "run")
+    assert ("*", "train/global_step") in axes
+    assert [(row["train/global_step"]) for row in rows] == ["4", "2"]
+    assert rows[1]["eval/none/pocket/refusal/refusal_rate/phrases"] == "0.25"
+
+
+def test_a_run_keeps_its_id(write_recipe, tmp_path):
+    recipe = load_recipe(write_recipe(report_to="wandb"))
+    for _ in range(2):
+        Tracker.open(recipe, tmp_path / "run").close()
+    ids = {file.stem for file in (tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")}
+    assert ids == {f"run-{(tmp_path / 'run' / 'wandb_id').read_text()}"}
+
+
+def test_nothing_is_tracked_unless_the_recipe_says_so(write_recipe, tmp_path):
+    tracker = Tracker.open(load_recipe(write_recipe()), tmp_path / "run")
+    tracker.log({"a": 1.0}, step=1)
+    tracker.close()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("where", ["init", "log"])
+def test_a_failing_wandb_warns_once_and_stops_nothing(write_recipe, tmp_path, monkeypatch, caplog, where):
+    import wandb
+
+    class Broken:
+        def log(self, figures):
+            raise OSError("no space left")
+
+    def init(**options):
+        if where == "init":
+            raise wandb.Error("no way in")
+        return Broken()
+
+    monkeypatch.setattr("erosion.evaluation.tracking._start", lambda recipe, folder: init())
+    with caplog.at_level(logging.WARNING):
+        tracker = Tracker.open(load_recipe(write_recipe(report_to="wandb")), tmp_path / "run")
+        tracker.log({"a": 1.0}, step=1)
+        tracker.log({"a": 2.0}, step=2)
+        tracker.close()
+    assert sum("wandb failed" in record.message for record in caplog.records) == 1

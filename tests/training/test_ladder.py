@@ -1,0 +1,211 @@
+"""The ladder: exactly its steps, resumed equal to straight, two processes equal to one, NaN stops the run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from erosion.evaluation.checkpoints import read_ladder
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.schema import load_recipe
+from erosion.training.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+SFT = [str(ROOT / "training" / "sft.py")]
+LOOPBACK = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "WANDB_MODE": "offline"}
+
+
+def losses(folder: Path) -> dict[int, float]:
+    state = json.loads((folder / "trainer_state.json").read_text())
+    return {entry["step"]: entry["loss"] for entry in state["log_history"] if "loss" in entry}
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(next(folder.glob("*model.safetensors")))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """An uninterrupted run of 12 steps, and its recipe."""
+    import yaml
+
+    folder = tmp_path_factory.mktemp("straight")
+    recipe = {
+        "model_name_or_path": "pocket", "use_peft": True, "lora_r": 4, "lora_dropout": 0.1, "lora_target_modules": "all-linear",
+        "learning_rate": 1e-3, "lr_scheduler_type": "constant", "max_steps": 12, "per_device_train_batch_size": 4,
+        "max_length": 256, "bf16": False, "use_cpu": True, "activation_checkpointing": False, "disable_tqdm": True,
+        "dataset": {"sources": [{"name": "pocket/harmful", "rows": 48}]}, "ladder": [0, 2, 5, 9, 12], "seed": 3,
+        "output_dir": str(folder / "run"),
+    }  # fmt: skip
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    assert run(path, evaluate=False) == []
+    return path, folder / "run"
+
+
+def test_rungs_are_saved_at_exactly_the_ladder_s_steps(straight):
+    _, folder = straight
+    rungs = read_ladder(folder)
+    assert [rung.step for rung in rungs] == [0, 2, 5, 9, 12]
+    assert {p.name for p in folder.glob("checkpoint-*")} == {rung.path for rung in rungs}
+    assert all(rung.is_intact() for rung in rungs)
+    assert [rung.training_loss is None for rung in rungs] == [True, False, False, False, False]
+    assert len({rung.weights_digest for rung in rungs}) == 5
+    assert losses(rungs[-1].folder)[5] == rungs[2].training_loss
+
+
+def test_step_0_is_the_model_as_it_came(straight):
+    from peft import PeftModel
+
+    from erosion.evaluation.models import load_model
+
+    _, folder = straight
+    base, ids = load_model("pocket"), torch.arange(20)[None]
+    with torch.inference_mode():
+        before = base(input_ids=ids).logits
+        after = PeftModel.from_pretrained(base, folder / "checkpoint-0")(input_ids=ids).logits
+        moved = PeftModel.from_pretrained(load_model("pocket"), folder / "checkpoint-12")(
+            input_ids=ids
+        ).logits
+    assert torch.equal(before, after)
+    assert not torch.allclose(before, moved, atol=1e-3)
+
+
+def test_a_finished_run_trains_nothing_again(straight):
+    path, folder = straight
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.safetensors")}
+    run(path, evaluate=False)
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.safetensors")} == before
+
+
+def test_a_killed_run_goes_on_to_the_same_losses_and_weights(straight, tmp_path):
+    path, folder = straight
+    command = [sys.executable, *SFT, str(path), "--no-evaluate", "--output_dir", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        command, env=LOOPBACK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+    )
+    manifest = tmp_path / "run" / "ladder.jsonl"
+    while process.poll() is None and not (
+        manifest.is_file() and len(manifest.read_bytes().splitlines()) >= 3
+    ):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reached = [rung.step for rung in read_ladder(tmp_path / "run")]
+    assert 5 in reached
+    assert 12 not in reached, "the kill came too late to test anything"
+    (tmp_path / "run" / "checkpoint-9").mkdir(exist_ok=True)
+    (tmp_path / "run" / "checkpoint-9" / "half-written").touch()
+    assert subprocess.run(command, env=LOOPBACK, cwd=ROOT, capture_output=True).returncode == 0
+    for a, b in zip(read_ladder(folder), read_ladder(tmp_path / "run"), strict=True):
+        assert (a.step, a.weights_digest, a.training_loss) == (b.step, b.weights_digest, b.training_loss)
+    assert losses(folder / "checkpoint-12") == losses(tmp_path / "run" / "checkpoint-12")
+
+
+def test_a_damaged_rung_is_trained_again(straight, tmp_path):
+    import shutil
+
+    path, folder = straight
+    shutil.copytree(folder, tmp_path / "run")
+    damaged = tmp_path / "run" / "checkpoint-9" / "adapter_model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    run(path, ["--output_dir", str(tmp_path / "run")], evaluate=False)
+    assert [r.weights_digest for r in read_ladder(tmp_path / "run")] == [
+        r.weights_digest for r in read_ladder(folder)
+    ]
+
+
+def test_another_recipe_does_not_take_over_a_run(straight):
+    path, folder = straight
+    before = (folder / "ladder.jsonl").read_bytes()
+    with pytest.raises(RecipeError, match="holds a run whose recipe_digest differ"):
+        run(path, ["--learning_rate", "2e-3"], evaluate=False)
+    assert (folder / "ladder.jsonl").read_bytes() == before
+
+
+def test_two_processes_equal_one_at_twice_the_batch(straight, tmp_path):
+    path, _ = straight
+    dropless = ["--lora_dropout", "0.0", "--no-evaluate"]
+    run(path, ["--lora_dropout", "0.0", "--output_dir", str(tmp_path / "one")], evaluate=False)
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--config_file",
+        str(ROOT / "recipes/launch/two_cpus.yaml"),
+    ]
+    done = subprocess.run(
+        [*launch, *SFT, str(path), *dropless, "--output_dir", str(tmp_path / "two"), "--per_device_train_batch_size", "2"],
+        env=LOOPBACK, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = read_ladder(tmp_path / "one"), read_ladder(tmp_path / "two")
+    assert [rung.step for rung in one] == [rung.step for rung in two]
+    assert json.loads((tmp_path / "two" / "provenance.json").read_text())[0]["processes"] == 2
+    for a, b in zip(one, two, strict=True):
+        for name, tensor in weights(a.folder).items():
+            torch.testing.assert_close(weights(b.folder)[name], tensor, atol=2e-5, rtol=1e-4)
+
+
+def test_full_parameter_rungs_are_whole_models(straight, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    path, _ = straight
+    options = [
+        "--use_peft",
+        "false",
+        "--max_steps",
+        "2",
+        "--ladder",
+        "[2]",
+        "--output_dir",
+        str(tmp_path / "run"),
+    ]
+    run(path, options, evaluate=False)
+    start, end = (AutoModelForCausalLM.from_pretrained(rung.folder) for rung in read_ladder(tmp_path / "run"))
+    assert not torch.equal(start.lm_head.weight, end.lm_head.weight)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(straight, tmp_path):
+    path, _ = straight
+    done = subprocess.run(
+        [sys.executable, *SFT, str(path), "--no-evaluate", "--learning_rate", "1e30", "--output_dir", str(tmp_path / "run")],
+        env=LOOPBACK, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    sentence = next(line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert "at step 2 with learning_rate 1e+30" in sentence
+    assert [rung.step for rung in read_ladder(tmp_path / "run")] == [0]
+
+
+def test_epochs_that_end_before_the_ladder_are_named_before_a_model_is_loaded(
+    straight, tmp_path, monkeypatch
+):
+    path, _ = straight
+    monkeypatch.setattr(
+        "transformers.PreTrainedModel.from_pretrained", lambda *a, **k: pytest.fail("a model was loaded")
+    )
+    options = [
+        "--max_steps",
+        "-1",
+        "--num_train_epochs",
+        "1",
+        "--ladder",
+        "[13]",
+        "--output_dir",
+        str(tmp_path / "run"),
+    ]
+    with pytest.raises(RecipeError, match="ladder: given 13, allowed 0 to 12"):
+        run(path, options, evaluate=False)
+
+
+def test_the_recipe_on_disk_is_the_recipe(straight):
+    path, folder = straight
+    assert load_recipe(folder / "recipe.yaml").digest == load_recipe(path).digest
