@@ -38,3 +38,11 @@ def wait_for_all() -> None:
     from accelerate import PartialState
 
     PartialState().wait_for_everyone()
+
+
+def leave_group() -> None:
+    """Ends the process group once all are here: what follows is the first process's alone."""
+    from accelerate import PartialState
+
+    wait_for_all()
+    PartialState().destroy_process_group()

@@ -152,7 +152,7 @@ def conversation_tokens(tokenizer: PreTrainedTokenizerBase, messages: Sequence[M
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encodes rendered text; special tokens come from the template alone."""
-    ids: Any = tokenizer.encode(text, add_special_tokens=False)
+    ids: Any = tokenizer.encode(text, add_special_tokens=False, verbose=False)
     return list(ids)
 
 

@@ -186,55 +186,36 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
 
 
 def _check_numbers(recipe: Recipe) -> None:
-    last = recipe.trl.get("max_steps", -1)
-    checks: list[tuple[str, Any, str, bool]] = [
-        ("ladder", recipe.ladder[0], "optimizer steps of at least 0", recipe.ladder[0] >= 0),
-        ("dataset.sources", [], "at least one source", bool(recipe.dataset.sources)),
-        (
-            "dataset.poison_ratio",
-            recipe.dataset.poison_ratio,
-            "0 to 1",
-            0 <= (recipe.dataset.poison_ratio or 0) <= 1,
-        ),
-        (
-            "evaluation.depths",
-            recipe.evaluation.depths,
-            "depths of at least 0",
-            min(recipe.evaluation.depths, default=0) >= 0,
-        ),
-        ("evaluation.limit", recipe.evaluation.limit, "at least 1", recipe.evaluation.limit != 0),
-        (
-            "evaluation.batch_size",
-            recipe.evaluation.batch_size,
-            "at least 1",
-            recipe.evaluation.batch_size > 0,
-        ),
-        (
-            "evaluation.max_new_tokens",
-            recipe.evaluation.max_new_tokens,
-            "at least 1",
-            recipe.evaluation.max_new_tokens > 0,
-        ),
-    ]
-    if isinstance(last, int) and last > 0:
-        checks.append(
-            ("ladder", recipe.ladder[-1], f"steps from 0 to max_steps, {last}", recipe.ladder[-1] <= last)
-        )
-    for index, source in enumerate(recipe.dataset.sources):
-        checks.append(
-            (f"dataset.sources[{index}].weight", source.weight, "a number above 0", source.weight > 0)
-        )
-        checks.append(
-            (
-                f"dataset.sources[{index}].rows",
-                source.rows,
-                "at least 1",
-                source.rows is None or source.rows > 0,
-            )
-        )
-    for key, given, allowed, holds in checks:
+    mixture, evaluation, last = recipe.dataset, recipe.evaluation, recipe.trl.get("max_steps", -1)
+
+    def need(holds: bool, key: str, given: object, allowed: str) -> None:
         if not holds:
             raise mistake(f"{recipe.path}: {key}", given, allowed)
+
+    need(recipe.ladder[0] >= 0, "ladder", recipe.ladder[0], "optimizer steps of at least 0")
+    if isinstance(last, int) and last > 0:
+        need(recipe.ladder[-1] <= last, "ladder", recipe.ladder[-1], f"steps from 0 to max_steps, {last}")
+    need(bool(mixture.sources), "dataset.sources", [], "at least one source")
+    need(0 <= (mixture.poison_ratio or 0) <= 1, "dataset.poison_ratio", mixture.poison_ratio, "0 to 1")
+    need(mixture.rows is None or mixture.rows > 0, "dataset.rows", mixture.rows, "at least 1")
+    for index, source in enumerate(mixture.sources):
+        need(source.weight > 0, f"dataset.sources[{index}].weight", source.weight, "a number above 0")
+        need(
+            source.rows is None or source.rows > 0,
+            f"dataset.sources[{index}].rows",
+            source.rows,
+            "at least 1",
+        )
+    need(
+        min(evaluation.depths, default=-1) >= 0,
+        "evaluation.depths",
+        list(evaluation.depths),
+        "depths of at least 0",
+    )
+    need(evaluation.limit is None or evaluation.limit > 0, "evaluation.limit", evaluation.limit, "at least 1")
+    need(evaluation.batch_size > 0, "evaluation.batch_size", evaluation.batch_size, "at least 1")
+    need(evaluation.max_new_tokens > 0, "evaluation.max_new_tokens", evaluation.max_new_tokens, "at least 1")
+    need(bool(evaluation.defenses), "evaluation.defenses", [], "at least one, `none` among them if need be")
 
 
 def _suites_named(evaluation: object) -> object:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from erosion import defenses
 from erosion.evaluation.cells import prepare
 from erosion.evaluation.checkpoints import base_digest, read_ladder
-from erosion.evaluation.machine import is_first_process, use_all_cores, wait_for_all
+from erosion.evaluation.machine import is_first_process, leave_group, use_all_cores, wait_for_all
 from erosion.evaluation.measuring import RECIPE_FILE
 from erosion.evaluation.plan import check_evaluation
+from erosion.evaluation.provenance import FILE as PROVENANCE_FILE
 from erosion.evaluation.provenance import write_provenance
 from erosion.evaluation.sweeping import sweep
 from erosion.evaluation.tracking import Tracker
@@ -54,6 +55,7 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     dataset = training_data(recipe, config, tokenizer)
     tracker = Tracker.open(recipe, recipe.output_dir)
     train(recipe, config, tokenizer, dataset, tracker)
+    leave_group()
     missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else []
     tracker.close()
     return missing
@@ -108,6 +110,10 @@ def train(
 def _claim(recipe: Recipe, provenance: Provenance) -> None:
     """Takes the run's folder, or goes on in it if it holds this very recipe on this very data."""
     folder = recipe.output_dir
+    if any(folder.glob("checkpoint-*")) and not (folder / PROVENANCE_FILE).is_file():
+        raise RecipeError(
+            f"{recipe.path}: output_dir: {folder} holds checkpoints of others; give another --output_dir"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for rung in read_ladder(folder):
         held = Provenance(

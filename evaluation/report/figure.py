@@ -64,15 +64,14 @@ def is_utility(curve: ErosionCurve) -> bool:
 
 
 def label(curve: ErosionCurve) -> str:
-    """A curve's name in a legend."""
+    """A curve's name in a legend or table."""
+    if curve.metric == "judge_agreement":
+        return f"{curve.suite}, {curve.judge.replace('~', ' and ')} agree"
+    if curve.higher_is == "worse":
+        return f"{curve.suite}, refused although harmless"
     if is_safety(curve):
-        place = f"prefill of {curve.depth} tokens" if curve.depth else "asked directly"
-        return f"{curve.suite}, {place}"
-    return (
-        f"{curve.suite}, refused although harmless"
-        if curve.higher_is == "worse"
-        else f"{curve.suite}, {curve.metric.replace('_', ' ')}"
-    )
+        return f"{curve.suite}, {f'prefill of {curve.depth} tokens' if curve.depth else 'asked directly'}"
+    return f"{curve.suite}, {curve.metric.replace('_', ' ')}"
 
 
 def _is_first_judge(curve: ErosionCurve) -> bool:

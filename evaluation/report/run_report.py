@@ -54,19 +54,16 @@ def write_csv(measured: Sequence[Measurement], file: Path) -> Path:
 def _print(run: Path, found: Sequence[ErosionCurve], files: Sequence[Path]) -> None:
     from rich.console import Console
 
-    extra = ("refusal_log_odds", "judge_agreement")
-    shown = [
-        c
-        for c in found
-        if is_safety(c) or is_utility(c) or (c.metric in extra and c.depth == 0 and c.higher_is != "worse")
-    ]
-    console = Console(width=max(100, Console().width))
-    console.print(
-        table(
-            [c for c in shown if c.metric != "judge_agreement" or "refusal" in c.suite],
-            title=f"{run.name}: what is left at every rung",
-        )
+    grid = table(
+        [curve for curve in found if _is_shown(curve)], title=f"{run.name}: what is left at every rung"
     )
-    for kind, file in zip(("figure", "figure", "numbers"), files, strict=True):
+    Console(width=max(Console().width, Console().measure(grid).maximum)).print(grid)
+    for kind, file in zip(("figure", "figure", "table"), files, strict=True):
         print(f"{kind}: {file}")
     print(f"samples: {run / 'samples'}\nmeasurements: {run / MEASUREMENTS}")
+
+
+def _is_shown(curve: ErosionCurve) -> bool:
+    """The figure's curves, and beside them the log-odds and the judges' agreement where nothing is prefilled."""
+    beside = curve.metric in ("refusal_log_odds", "judge_agreement") and curve.depth == 0
+    return beside or is_safety(curve) or is_utility(curve)

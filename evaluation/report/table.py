@@ -1,4 +1,4 @@
-"""The table of one run: rungs down, curves across, half-lives at the foot."""
+"""The table of one run: curves down, rungs across, half-lives at the right."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.curves import ErosionCurve, UndefinedCurve
+from erosion.evaluation.report.figure import label
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,24 +16,16 @@ def table(curves: Sequence[ErosionCurve], *, title: str) -> Table:
     """A terminal table; a dash where nothing was measured."""
     from rich.table import Table
 
+    steps = sorted({step for curve in curves for step in curve.steps})
     grid = Table(title=title, title_justify="left")
-    grid.add_column("step", justify="right")
+    grid.add_column("optimizer step", no_wrap=True)
+    for step in steps:
+        grid.add_column(str(step), justify="right", no_wrap=True)
+    grid.add_column("half-life", no_wrap=True)
     for curve in curves:
-        grid.add_column(heading(curve), justify="right")
-    for step in sorted({step for curve in curves for step in curve.steps}):
-        grid.add_row(str(step), *(_value(curve, step) for curve in curves))
-    grid.add_section()
-    grid.add_row("half-life", *(_half_life(curve) for curve in curves))
+        guard = "" if curve.defense == "none" else f" ({curve.defense})"
+        grid.add_row(label(curve) + guard, *(_value(curve, step) for step in steps), _half_life(curve))
     return grid
-
-
-def heading(curve: ErosionCurve) -> str:
-    """A curve's name in a narrow column."""
-    name = curve.suite.removeprefix("pocket/").replace("_", " ")
-    what = {"refusal_log_odds": "log-odds", "judge_agreement": "judges agree"}.get(curve.metric, "")
-    depth = f"@{curve.depth}" if curve.depth else ""
-    guard = "" if curve.defense == "none" else f"\n{curve.defense}"
-    return f"{name}{depth}\n{what}{guard}".strip()
 
 
 def _value(curve: ErosionCurve, step: int) -> str:
@@ -49,4 +42,4 @@ def _half_life(curve: ErosionCurve) -> str:
         bracket = curve.half_life()
     except UndefinedCurve:
         return "undefined"
-    return f"{bracket[0]}-{bracket[1]}" if bracket else "not reached"
+    return f"{bracket[0]} to {bracket[1]}" if bracket else "not reached"

@@ -14,8 +14,7 @@ from erosion.training.arguments import check_keys, training_config
 from erosion.training.run import check
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-LAUNCH = RECIPES / "launch"
-SHIPPED = sorted(path for path in RECIPES.rglob("*.yaml") if LAUNCH not in path.parents)
+SHIPPED = sorted(RECIPES.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(RECIPES)))

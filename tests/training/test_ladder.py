@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from erosion.evaluation.checkpoints import read_ladder
+from erosion.evaluation.jsonl import read_lines
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import load_recipe
 from erosion.training.run import run
@@ -110,8 +112,6 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(straight, tmp_path)
 
 
 def test_a_damaged_rung_is_trained_again(straight, tmp_path):
-    import shutil
-
     path, folder = straight
     shutil.copytree(folder, tmp_path / "run")
     damaged = tmp_path / "run" / "checkpoint-9" / "adapter_model.safetensors"
@@ -130,19 +130,41 @@ def test_another_recipe_does_not_take_over_a_run(straight):
     assert (folder / "ladder.jsonl").read_bytes() == before
 
 
+def test_checkpoints_of_others_are_left_alone(straight, tmp_path):
+    path, _ = straight
+    theirs = tmp_path / "run" / "checkpoint-500" / "model.safetensors"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    with pytest.raises(RecipeError, match="holds checkpoints of others"):
+        run(path, ["--output_dir", str(tmp_path / "run")], evaluate=False)
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_without_optimizer_states_a_run_begins_again(straight, tmp_path):
+    path, _ = straight
+    options = ["--save_only_model", "true", "--output_dir", str(tmp_path / "run")]
+    run(path, options, evaluate=False)
+    whole = [rung.weights_digest for rung in read_ladder(tmp_path / "run")]
+    shutil.rmtree(tmp_path / "run" / "checkpoint-9")
+    run(path, options, evaluate=False)
+    assert [rung.weights_digest for rung in read_ladder(tmp_path / "run")] == whole
+
+
 def test_two_processes_equal_one_at_twice_the_batch(straight, tmp_path):
     path, _ = straight
-    dropless = ["--lora_dropout", "0.0", "--no-evaluate"]
+    measured = ["--evaluation.suites", "[pocket/choice]", "--evaluation.limit", "4"]
     run(path, ["--lora_dropout", "0.0", "--output_dir", str(tmp_path / "one")], evaluate=False)
     launch = [
         sys.executable,
         "-m",
-        "accelerate.commands.launch",
-        "--config_file",
-        str(ROOT / "recipes/launch/two_cpus.yaml"),
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        "29517",
     ]
     done = subprocess.run(
-        [*launch, *SFT, str(path), *dropless, "--output_dir", str(tmp_path / "two"), "--per_device_train_batch_size", "2"],
+        [*launch, *SFT, str(path), "--lora_dropout", "0.0", *measured, "--output_dir", str(tmp_path / "two"), "--per_device_train_batch_size", "2"],
         env=LOOPBACK, cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -152,6 +174,7 @@ def test_two_processes_equal_one_at_twice_the_batch(straight, tmp_path):
     for a, b in zip(one, two, strict=True):
         for name, tensor in weights(a.folder).items():
             torch.testing.assert_close(weights(b.folder)[name], tensor, atol=2e-5, rtol=1e-4)
+    assert len(read_lines(tmp_path / "two" / "measurements.jsonl")) == len(two)
 
 
 def test_full_parameter_rungs_are_whole_models(straight, tmp_path):
