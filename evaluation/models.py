@@ -40,7 +40,7 @@ def load_model(
     Args:
         name: An embedded name, a folder or a hub id.
         revision: The hub revision.
-        dtype: Its dtype on an accelerator; as stored when None.
+        dtype: Its dtype on an accelerator; float32 when None, as TRL trains it.
         attention: `attn_implementation`, transformers' own choice when None.
 
     Raises:
@@ -52,7 +52,7 @@ def load_model(
     folder = resolve(name)
     place = device()
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
-    options["dtype"] = torch.float32 if place.type == "cpu" else (dtype or "auto")
+    options["dtype"] = torch.float32 if place.type == "cpu" else (dtype or "float32")
     try:
         if is_untrained(folder):
             set_seed(0)

@@ -49,6 +49,8 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     recipe = load_recipe(recipe_path, overrides)
     check(recipe)
     config = training_config(recipe)
+    if is_first_process():
+        warn_of_decay(recipe)
     tokenizer = load_tokenizer(recipe)
     if evaluate:
         prepare(recipe.evaluation, tokenizer, positions=None)
@@ -71,7 +73,6 @@ def check(recipe: Recipe) -> None:
     find(defenses, recipe.defense, f"{recipe.path}: defense")
     check_sources(recipe)
     check_evaluation(recipe)
-    warn_of_decay(recipe)
 
 
 def training_data(recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokenizerBase) -> Dataset:

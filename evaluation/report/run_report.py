@@ -16,6 +16,8 @@ from erosion.evaluation.report.table import table
 from erosion.evaluation.tracking import Tracker
 
 STEM = "erosion"
+WIDEST = 160
+"""Columns a table may take where the terminal does not say: a log file has no width."""
 
 
 def report(run: Path, *, tracker: Tracker | None = None, title: str | None = None) -> list[Path]:
@@ -57,13 +59,13 @@ def _print(run: Path, found: Sequence[ErosionCurve], files: Sequence[Path]) -> N
     grid = table(
         [curve for curve in found if _is_shown(curve)], title=f"{run.name}: what is left at every rung"
     )
-    Console(width=max(Console().width, Console().measure(grid).maximum)).print(grid)
+    Console(width=max(Console().width, WIDEST)).print(grid)
     for kind, file in zip(("figure", "figure", "table"), files, strict=True):
         print(f"{kind}: {file}")
     print(f"samples: {run / 'samples'}\nmeasurements: {run / MEASUREMENTS}")
 
 
 def _is_shown(curve: ErosionCurve) -> bool:
-    """The figure's curves, and beside them the log-odds and the judges' agreement where nothing is prefilled."""
+    """The figure's curves, and beside them log-odds and agreement where nothing is prefilled."""
     beside = curve.metric in ("refusal_log_odds", "judge_agreement") and curve.depth == 0
     return beside or is_safety(curve) or is_utility(curve)

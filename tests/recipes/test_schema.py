@@ -10,7 +10,7 @@ import yaml
 
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import load_recipe, save_recipe
-from erosion.training.arguments import check_keys, training_config
+from erosion.training.arguments import check_keys, training_config, warn_of_decay
 from erosion.training.run import check
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -178,11 +178,11 @@ def test_exit_status_is_2_and_the_error_one_line(write_recipe):
 
 
 def test_a_decaying_schedule_warns_once_and_names_the_key(write_recipe, caplog):
-    check(load_recipe(write_recipe(), ["--lr_scheduler_type", "linear"]))
+    warn_of_decay(load_recipe(write_recipe(), ["--lr_scheduler_type", "linear"]))
     assert [r.message for r in caplog.records if "lr_scheduler_type" in r.message] != []
     assert sum("lr_scheduler_type" in record.message for record in caplog.records) == 1
     caplog.clear()
-    check(load_recipe(write_recipe()))
+    warn_of_decay(load_recipe(write_recipe()))
     assert not [record for record in caplog.records if "lr_scheduler_type" in record.message]
 
 
