@@ -32,7 +32,13 @@ class Guard:
     """Plain generation; a guard overrides `generate` and may halt rows."""
 
     def generate(
-        self, model: PreTrainedModel, *, input_ids: torch.Tensor, attention_mask: torch.Tensor, **options: Any
+        self,
+        model: PreTrainedModel,
+        *,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        eos_token_id: list[int],
+        **options: Any,
     ) -> Generated:
         """Continues every row.
 
@@ -40,11 +46,13 @@ class Guard:
             model: Any transformers model that generates, PEFT-wrapped or not.
             input_ids: `[B, T]`, padded on the left.
             attention_mask: `[B, T]`, 0 on padding.
+            eos_token_id: Every token that ends a turn.
             options: Handed to `model.generate`.
         """
-        sequences = model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
-        stops = _end_ids(model)
-        rows = [_cut(row.tolist(), stops) for row in sequences[:, input_ids.shape[1] :]]
+        sequences = model.generate(
+            input_ids=input_ids, attention_mask=attention_mask, eos_token_id=eos_token_id, **options
+        )
+        rows = [_cut(row.tolist(), set(eos_token_id)) for row in sequences[:, input_ids.shape[1] :]]
         return Generated(new_ids=[ids for ids, _ in rows], stopped_by=[reason for _, reason in rows])
 
 
@@ -65,11 +73,6 @@ class Defense:
     def guard(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Guard:
         """What stands between the model and its user at inference."""
         return Guard()
-
-
-def _end_ids(model: PreTrainedModel) -> set[int]:
-    ends = model.generation_config.eos_token_id
-    return set(ends if isinstance(ends, list) else [ends] if ends is not None else [])
 
 
 def _cut(ids: list[int], stops: set[int]) -> tuple[list[int], StoppedBy]:

@@ -20,12 +20,7 @@ Row = dict[str, Any]
 
 def sample_file(run: Path, step: int, cell: Cell) -> Path:
     """Where a cell's rows are kept."""
-    return (
-        run
-        / "samples"
-        / f"step-{step:06d}"
-        / f"{cell.name.replace('/', '.')}-{cell.defense}-{cell.depth}.jsonl"
-    )
+    return run / "samples" / f"{step:06d}-{cell.name.replace('/', '.')}-{cell.defense}-{cell.depth}.jsonl"
 
 
 def answer_cell(
@@ -33,33 +28,50 @@ def answer_cell(
     guard: Guard,
     cell: Cell,
     file: Path,
-    stamp: Row,
     *,
+    step: int,
+    stamp: str,
     batch_size: int,
     advance: Callable[[int], None],
 ) -> list[Row]:
-    """Answers and judges what is not yet on disk, and returns all rows of the cell.
+    """Answers and judges what is not yet on disk, and returns the cell's rows in the order of its prompts.
+
+    A batch is the unit of work. Below float32 a row depends on its batch, so one cut short is answered again
+    whole.
 
     Args:
         engine: With the rung entered.
         guard: What stands between model and user.
         cell: What to measure.
-        file: Its sample file; rows of another stamp in it are replaced.
-        stamp: `step` and `cell`, the digest that ties a row to weights, prompts, decoding and judges.
+        file: Its sample file. Rows of another stamp or of changed prompts in it are replaced.
+        step: The rung.
+        stamp: The cell's, for this rung's weights.
         batch_size: Prompts answered together.
         advance: Told how many prompts are done.
     """
-    kept = [row for row in read_lines(file) if row.get("cell") == stamp["cell"]]
-    if file.is_file() and len(kept) != len(read_lines(file)):
-        write_lines(file, kept)
-    done = {row["id"] for row in kept}
-    advance(len(done))
-    waiting = [prompt for prompt in cell.prompts if prompt.case.id not in done]
-    for start in range(0, len(waiting), batch_size):
-        batch = waiting[start : start + batch_size]
-        append_lines(file, [{**stamp, **row} for row in _answered(engine, guard, cell, batch, batch_size)])
+    valid = {(prompt.case.id, prompt.digest) for prompt in cell.prompts}
+    kept = [row for row in read_lines(file) if row["stamp"] == stamp]
+    found = {row["id"]: row for row in kept if (row["id"], row["prompt"]) in valid}
+    for start in range(0, len(cell.prompts), batch_size):
+        batch = cell.prompts[start : start + batch_size]
+        if not all(prompt.case.id in found for prompt in batch):
+            rows = [
+                {"step": step, "stamp": stamp, **row}
+                for row in _answered(engine, guard, cell, batch, batch_size)
+            ]
+            _store(file, rows)
+            found |= {row["id"]: row for row in rows}
         advance(len(batch))
-    return read_lines(file)
+    return [found[prompt.case.id] for prompt in cell.prompts]
+
+
+def _store(file: Path, rows: Sequence[Row]) -> None:
+    """Appends rows; older rows of the same prompts, or of another stamp, leave the file."""
+    ids, stamp, held = {row["id"] for row in rows}, rows[0]["stamp"], read_lines(file)
+    stay = [row for row in held if row["stamp"] == stamp and row["id"] not in ids]
+    if len(stay) < len(held):
+        write_lines(file, stay)
+    append_lines(file, rows)
 
 
 def _answered(
@@ -70,7 +82,10 @@ def _answered(
     odds: Sequence[float | None] = [None] * len(batch)
     if cell.openers is not None:
         odds = header_log_odds(engine, [prompt.ids for prompt in batch], cell.openers, batch_size=batch_size)
-    return [_row(cell, completion, value) for completion, value in zip(completions, odds, strict=True)]
+    triples = zip(batch, completions, odds, strict=True)
+    return [
+        {"prompt": prompt.digest, **_row(cell, completion, value)} for prompt, completion, value in triples
+    ]
 
 
 def _generated(engine: Engine, guard: Guard, cell: Cell, batch: Sequence[Prompt]) -> list[Completion]:

@@ -36,6 +36,11 @@ class Prompt:
     ids: list[int]
     choices: tuple[tuple[int, ...], ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """Of all that can change its answer or verdict."""
+        return _digest([self.case.id, self.ids, self.choices, self.case.target, self.case.evidence])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -65,19 +70,14 @@ class Cell:
         judges = [f"{judge}={find(judge_files, judge, 'judge').VERSION}" for judge in self.suite.judges]
         return f"{self.name}={self.suite.version} {' '.join(judges)} openers={openers.VERSION}"
 
-    def digest(self, weights_digest: str, place: str) -> str:
-        """Of all that can change this cell's numbers at a rung; `place` names device and dtype."""
-        parts = [
-            weights_digest,
-            place,
-            self.version,
-            self.defense,
-            self.depth,
-            self.max_new_tokens,
-            self.openers,
-        ]
-        prompts = [(p.case.id, p.ids, p.choices, p.case.target, p.case.evidence) for p in self.prompts]
-        return hashlib.sha256(json.dumps([parts, prompts]).encode()).hexdigest()[:16]
+    def stamp(self, weights_digest: str, place: str) -> str:
+        """Of all but the prompts that can change a number at a rung; `place` names device and dtype."""
+        decoding = [self.max_new_tokens, self.openers]
+        return _digest([weights_digest, place, self.version, self.defense, self.depth, decoding])
+
+    def digest(self, stamp: str) -> str:
+        """Of a stamp and every prompt: two equal ones are the same measurement."""
+        return _digest([stamp, [prompt.digest for prompt in self.prompts]])
 
     def __str__(self) -> str:
         return f"{self.name}, {self.defense}, depth {self.depth}"
@@ -150,3 +150,7 @@ def _prompts(
             depth,
             too_long,
         )
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from erosion.evaluation.jsonl import read_lines
-from erosion.recipes.models import resolve
+from erosion.recipes.models import is_untrained, resolve
 from erosion.recipes.parsing import RecipeError
 
 MANIFEST = "ladder.jsonl"
@@ -91,23 +91,28 @@ def weights_digest(folder: Path, base: str = "") -> str:
     return sha.hexdigest()[:16]
 
 
-def base_digest(name: str, revision: str | None = None) -> str:
-    """Digest of a base model's weights, given as an embedded name, a folder or a hub id.
+def base_digest(name: str, *, revision: str | None = None, seed: int = 0) -> str:
+    """Digest of a base model, given as an embedded name, a folder or a hub id.
 
-    A folder without weights is trained from random initial ones: its configuration stands for them.
+    A folder without weights starts from random ones: its configuration and the seed stand for them. On the
+    hub the commit stands for the weights.
     """
-    folder = _local_folder(name, revision)
-    if any(folder.glob("*.safetensors")) or any(folder.glob("*.bin")):
-        return weights_digest(folder)
-    return "random-" + hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()[:16]
+    folder = Path(resolve(name))
+    if not folder.is_dir():
+        return f"hub-{_sha(f'{name}@{_hub_commit(name, revision)}'.encode())}"
+    if is_untrained(str(folder)):
+        return f"random-{_sha((folder / 'config.json').read_bytes() + str(seed).encode())}"
+    return weights_digest(folder)
 
 
-def _local_folder(name: str, revision: str | None) -> Path:
+def _hub_commit(name: str, revision: str | None) -> str:
     from transformers.utils import cached_file
 
-    if Path(resolve(name)).is_dir():
-        return Path(resolve(name))
-    return Path(str(cached_file(name, "config.json", revision=revision))).parent
+    return Path(str(cached_file(name, "config.json", revision=revision))).parent.name
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _blocks(file: Path) -> Iterator[bytes]:

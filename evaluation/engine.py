@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from erosion.evaluation.models import load_model
+from erosion.evaluation.models import LoadOptions, load_model
+from erosion.recipes.chat import end_of_turn_ids
 from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
@@ -22,21 +23,30 @@ class Engine:
     Args:
         base: Name of the base model, as recipes give it.
         tokenizer: The run's tokenizer.
-        load_options: `revision`, `dtype` and `attention` for `load_model`.
+        options: How to load the base.
     """
 
-    def __init__(self, base: str, tokenizer: PreTrainedTokenizerBase, **load_options: str | None) -> None:
-        self.base, self.tokenizer, self._options = base, tokenizer, load_options
+    def __init__(
+        self, base: str, tokenizer: PreTrainedTokenizerBase, options: LoadOptions | None = None
+    ) -> None:
+        self.base, self.tokenizer, self.options = base, tokenizer, options or LoadOptions()
         self._model: Any = None
         self._adapter: str | None = None
+        self._template_ends = end_of_turn_ids(tokenizer)
 
     @property
     def model(self) -> PreTrainedModel:
         """The resident model; loaded once, when first needed."""
         if self._model is None:
-            self._model = load_model(self.base, **self._options)
+            self._model = load_model(self.base, self.options)
         model: PreTrainedModel = self._model
         return model
+
+    @property
+    def end_ids(self) -> list[int]:
+        """Every token that ends a turn: the model's own, the tokenizer's and the chat template's."""
+        own = self.model.generation_config.eos_token_id
+        return sorted({*self._template_ends, *(own if isinstance(own, list) else [own])} - {None})
 
     def enter(self, rung: Checkpoint) -> None:
         """Makes a rung the resident model's weights; the base is not loaded again."""
@@ -56,6 +66,7 @@ class Engine:
                 self.model,
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
+                eos_token_id=self.end_ids,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 num_beams=1,
@@ -87,6 +98,8 @@ class Engine:
             logits_to_keep=longest + 1,
             use_cache=False,
         ).logits[:, :-1]
+        if not bool(logits.isfinite().all()):
+            raise ValueError("the model's logits are not all numbers")
         log_probs = logits.float().log_softmax(-1).gather(-1, ids[:, -longest:, None].to(device))[..., 0]
         return [
             float(row[longest - len(rest) :].sum())

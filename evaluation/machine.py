@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     import torch
 
 
-def device() -> torch.device:
-    """The accelerator, or the CPU where there is none."""
+def device(*, use_cpu: bool = False) -> torch.device:
+    """The accelerator, or the CPU where there is none or `use_cpu` says so."""
     import torch
 
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return found or torch.device("cpu")
+    available = torch.accelerator.is_available() and not use_cpu
+    return (torch.accelerator.current_accelerator() if available else None) or torch.device("cpu")
 
 
 def use_all_cores() -> None:
@@ -42,7 +42,13 @@ def wait_for_all() -> None:
 
 def leave_group() -> None:
     """Ends the process group once all are here: what follows is the first process's alone."""
+    import gc
+
+    import torch
     from accelerate import PartialState
 
     wait_for_all()
     PartialState().destroy_process_group()
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()

@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,17 @@ from erosion.defenses.base import Guard
 from erosion.evaluation.aggregate import aggregate
 from erosion.evaluation.answers import answer_cell, sample_file
 from erosion.evaluation.cells import Cell, prepare
-from erosion.evaluation.checkpoints import Checkpoint, read_ladder
+from erosion.evaluation.checkpoints import Checkpoint, base_digest, read_ladder
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import read_lines, write_lines
-from erosion.evaluation.models import load_tokenizer
+from erosion.evaluation.models import LoadOptions, load_tokenizer, positions
 from erosion.evaluation.plan import check_evaluation
 from erosion.evaluation.provenance import code, packages
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.tracking import Tracker
 from erosion.recipes.discovery import find
-from erosion.recipes.parsing import RecipeError
-from erosion.recipes.schema import Recipe, load_recipe
+from erosion.recipes.parsing import RecipeError, mistake
+from erosion.recipes.schema import Evaluation, Recipe, load_recipe
 
 MEASUREMENTS = "measurements.jsonl"
 RECIPE_FILE = "recipe.yaml"
@@ -46,6 +47,35 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
 
 
+def open_run(run: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, list[Checkpoint]]:
+    """A run's recipe and rungs, checked for measuring.
+
+    Args:
+        run: The run's folder.
+        overrides: Command-line overrides of the evaluation section.
+
+    Raises:
+        RecipeError: The folder holds no run, an override is no key of the evaluation section, the section
+            cannot be used, or the base model is no longer the one that was trained.
+    """
+    known = [f"evaluation.{item.name}" for item in fields(Evaluation)]
+    for word in overrides:
+        key = word.removeprefix("--").partition("=")[0]
+        if word.startswith("--") and key not in known:
+            raise mistake("command line", key, ", ".join(known), known=known)
+    rungs = read_ladder(run)
+    recipe = load_recipe(run / RECIPE_FILE, overrides)
+    check_evaluation(recipe)
+    if not rungs:
+        raise RecipeError(f"run: {run} has no complete checkpoint yet; train it first")
+    base = base_digest(recipe.model, revision=recipe.trl.get("model_revision"), seed=recipe.seed)
+    if any(rung.base_digest != base for rung in rungs):
+        raise RecipeError(
+            f"run: {run} was trained on another model than {recipe.model!r} is now: its digest differs"
+        )
+    return recipe, rungs
+
+
 def measure(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None = None) -> Outcome:
     """Measures every rung of a run under its recipe's evaluation section.
 
@@ -58,13 +88,9 @@ def measure(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None
         What was measured and what is missing; a damaged rung or failed cell never becomes a number.
 
     Raises:
-        RecipeError: The folder holds no run, or the evaluation section cannot be used.
+        RecipeError: See `open_run`.
     """
-    recipe = load_recipe(run / RECIPE_FILE, overrides)
-    check_evaluation(recipe)
-    rungs = read_ladder(run)
-    if not rungs:
-        raise RecipeError(f"run: {run} has no complete checkpoint yet; train it first")
+    recipe, rungs = open_run(run, overrides)
     return _Sweep(run, recipe, rungs, tracker or Tracker()).all_rungs()
 
 
@@ -73,12 +99,12 @@ class _Sweep:
 
     def __init__(self, run: Path, recipe: Recipe, rungs: list[Checkpoint], tracker: Tracker) -> None:
         self.run, self.recipe, self.rungs, self.tracker = run, recipe, rungs, tracker
-        tokenizer = load_tokenizer(
-            next((rung.folder for rung in rungs if rung.folder.is_dir()), rungs[0].folder)
-        )
-        self.engine = Engine(recipe.model, tokenizer, **_load_options(recipe))
-        positions = getattr(self.engine.model.config.get_text_config(), "max_position_embeddings", None)
-        self.cells = prepare(recipe.evaluation, tokenizer, positions=positions)
+        options = LoadOptions.of(recipe)
+        folder = next((rung.folder for rung in rungs if rung.folder.is_dir()), rungs[0].folder)
+        tokenizer = load_tokenizer(folder, trust_remote_code=options.trust_remote_code)
+        room = positions(recipe.model, options)
+        self.cells = prepare(recipe.evaluation, tokenizer, positions=room)
+        self.engine = Engine(recipe.model, tokenizer, options)
         self.outcome = Outcome()
 
     def all_rungs(self) -> Outcome:
@@ -94,30 +120,37 @@ class _Sweep:
 
     def _rung(self, rung: Checkpoint, advance: Callable[[str, int], None]) -> None:
         known = {line["cell_digest"] for line in read_lines(self.run / MEASUREMENTS)}
-        waiting = [cell for cell in self.cells if self._digest(rung, cell) not in known]
-        for cell in self.cells:
-            if cell not in waiting:
-                advance(f"step {rung.step}", len(cell.prompts))
-        if waiting:
-            self.engine.enter(rung)
-        for cell in waiting:
-            try:
-                self._cell(rung, cell, advance)
-            except Exception as error:
-                log.exception("step %d: %s failed", rung.step, cell)
-                self._miss(f"step {rung.step}: {cell} failed: {type(error).__name__}: {error}")
+        waiting = [cell for cell in self.cells if cell.digest(self._stamp(rung, cell)) not in known]
+        advance(f"step {rung.step}", sum(len(cell.prompts) for cell in self.cells if cell not in waiting))
+        entered = not waiting or self._tried(f"step {rung.step}: the rung", partial(self.engine.enter, rung))
+        for cell in waiting if entered else ():
+            self._tried(f"step {rung.step}: {cell}", partial(self._cell, rung, cell, advance))
+
+    def _tried(self, what: str, action: Callable[[], None]) -> bool:
+        """Does one part of the sweep; where it fails its numbers are missing, and the sweep goes on."""
+        try:
+            action()
+        except Exception as error:
+            log.exception("%s failed", what)
+            self._miss(f"{what} failed: {type(error).__name__}: {error}")
+            return False
+        return True
 
     def _cell(self, rung: Checkpoint, cell: Cell, advance: Callable[[str, int], None]) -> None:
         started = time.perf_counter()
         guard: Guard = (
             find(defenses, cell.defense, "defenses").make().guard(self.engine.model, self.engine.tokenizer)
         )
-        stamp = {"step": rung.step, "cell": self._digest(rung, cell)}
         rows = answer_cell(
-            self.engine, guard, cell, sample_file(self.run, rung.step, cell), stamp,
+            self.engine,
+            guard,
+            cell,
+            sample_file(self.run, rung.step, cell),
+            step=rung.step,
+            stamp=self._stamp(rung, cell),
             batch_size=self.recipe.evaluation.batch_size,
             advance=lambda count: advance(f"step {rung.step}: {cell}", count),
-        )  # fmt: skip
+        )
         numbers = aggregate(rows, cell.suite)
         if not numbers:
             self._miss(f"step {rung.step}: {cell}: no judge could score any of {len(rows)} answers")
@@ -128,11 +161,10 @@ class _Sweep:
 
     def _shared(self, rung: Checkpoint, cell: Cell, seconds: float) -> dict[str, Any]:
         return {
-            "run": self.run.name, "step": rung.step, "defense": cell.defense,
-            "suite": cell.name, "depth": cell.depth,
-            "weights_digest": rung.weights_digest, "recipe_digest": rung.recipe_digest,
-            "cell_digest": self._digest(rung, cell), "version": cell.version,
-            "code": code(), "packages": packages(), "seconds": round(seconds, 3),
+            "run": self.run.name, "step": rung.step, "defense": cell.defense, "suite": cell.name,
+            "depth": cell.depth, "weights_digest": rung.weights_digest, "recipe_digest": rung.recipe_digest,
+            "cell_digest": cell.digest(self._stamp(rung, cell)), "version": cell.version, "code": code(),
+            "packages": packages(), "seconds": round(seconds, 3),
         }  # fmt: skip
 
     def _keep(self, new: list[Measurement]) -> None:
@@ -144,9 +176,10 @@ class _Sweep:
         for measurement in new:
             self.tracker.log({_name(measurement): measurement.value}, step=measurement.step)
 
-    def _digest(self, rung: Checkpoint, cell: Cell) -> str:
-        model = self.engine.model
-        return cell.digest(rung.weights_digest, f"{model.device.type} {model.dtype}")
+    def _stamp(self, rung: Checkpoint, cell: Cell) -> str:
+        """Below float32 a row depends on its batch, so there the batch size is part of where it was made."""
+        place, size = self.engine.options.place, self.recipe.evaluation.batch_size
+        return cell.stamp(rung.weights_digest, place if "float32" in place else f"{place}, batches of {size}")
 
     def _miss(self, sentence: str) -> None:
         log.warning(sentence)
@@ -156,11 +189,6 @@ class _Sweep:
 def _name(measurement: Measurement) -> str:
     depth = f"/depth_{measurement.depth}" if measurement.depth else ""
     return f"eval/{measurement.defense}/{measurement.suite}{depth}/{measurement.metric}/{measurement.judge}"
-
-
-def _load_options(recipe: Recipe) -> dict[str, str | None]:
-    keys = {"revision": "model_revision", "dtype": "dtype", "attention": "attn_implementation"}
-    return {name: recipe.trl.get(key) for name, key in keys.items()}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,66 @@ from erosion.recipes.models import is_untrained, resolve
 from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from erosion.recipes.schema import Recipe
 
 
-def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrainedTokenizerBase:
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """How a base model is loaded: as it was for training.
+
+    Attributes:
+        revision: The hub revision.
+        dtype: Its dtype on an accelerator, TRL's default unless the recipe says otherwise; on a CPU float32.
+        attention: `attn_implementation`; transformers' own choice when None.
+        trust_remote_code: Run code that comes with the model.
+        use_cpu: Leave an accelerator alone.
+        seed: For the initial weights of a model that has none.
+        quantization: A `transformers` quantization configuration.
+    """
+
+    revision: str | None = None
+    dtype: str = "float32"
+    attention: str | None = None
+    trust_remote_code: bool = False
+    use_cpu: bool = False
+    seed: int = 0
+    quantization: Any = None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> LoadOptions:
+        """The options a recipe's TRL keys ask for."""
+        from trl import ModelConfig, get_quantization_config
+
+        keys = recipe.trl
+        quantized = {key: keys[key] for key in ("load_in_4bit", "load_in_8bit", "dtype") if key in keys}
+        return cls(
+            revision=keys.get("model_revision"),
+            dtype=keys.get("dtype", "float32"),
+            attention=keys.get("attn_implementation"),
+            trust_remote_code=keys.get("trust_remote_code", False),
+            use_cpu=keys.get("use_cpu", False),
+            seed=recipe.seed,
+            quantization=get_quantization_config(ModelConfig(**quantized)),
+        )
+
+    @property
+    def place(self) -> str:
+        """Device and dtype, as far as they can change a number."""
+        where = self.device.type
+        return f"{where} {'float32' if where == 'cpu' else self.dtype} {self.attention or 'default'}"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model goes."""
+        return device(use_cpu=self.use_cpu)
+
+
+def load_tokenizer(
+    name: str | Path, *, revision: str | None = None, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
     """A tokenizer that pads on the left, with end-of-turn as padding where it has none of its own.
 
     Raises:
@@ -21,10 +78,9 @@ def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrain
     """
     from transformers import AutoTokenizer
 
+    options = {"revision": revision, "trust_remote_code": trust_remote_code, "padding_side": "left"}
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            resolve(str(name)), revision=revision, padding_side="left"
-        )
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(resolve(str(name)), **options)
     except (OSError, ValueError) as error:
         raise _unreachable(name, error) from error
     if tokenizer.pad_token is None:
@@ -32,41 +88,64 @@ def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrain
     return tokenizer
 
 
-def load_model(
-    name: str, *, revision: str | None = None, dtype: str | None = None, attention: str | None = None
-) -> PreTrainedModel:
-    """A causal language model in evaluation mode, on the accelerator if there is one; float32 on a CPU.
+def load_model(name: str, options: LoadOptions | None = None) -> PreTrainedModel:
+    """A causal language model in evaluation mode.
 
     Args:
         name: An embedded name, a folder or a hub id.
-        revision: The hub revision.
-        dtype: Its dtype on an accelerator; float32 when None, as TRL trains it.
-        attention: `attn_implementation`, transformers' own choice when None.
+        options: How to load it.
 
     Raises:
         RecipeError: Neither a folder nor a hub id that can be reached.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+    from transformers import AutoModelForCausalLM, set_seed
 
+    options = options or LoadOptions()
     folder = resolve(name)
-    place = device()
-    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
-    options["dtype"] = torch.float32 if place.type == "cpu" else (dtype or "float32")
+    if is_untrained(folder):
+        set_seed(options.seed)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(load_config(name, options))
+        return model.to(options.device).eval()
+    wanted: dict[str, Any] = {"attn_implementation": options.attention} if options.attention else {}
+    if options.quantization is not None:
+        wanted |= {"quantization_config": options.quantization, "device_map": {"": options.device}}
+    wanted["dtype"] = "float32" if options.device.type == "cpu" else options.dtype
+    remote = options.trust_remote_code
     try:
-        if is_untrained(folder):
-            set_seed(0)
-            model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
-        else:
-            model = AutoModelForCausalLM.from_pretrained(folder, revision=revision, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, revision=options.revision, trust_remote_code=remote, **wanted
+        )
     except OSError as error:
         raise _unreachable(name, error) from error
-    return model.to(place).eval()
+    return (model if options.quantization is not None else model.to(options.device)).eval()
+
+
+def load_config(name: str, options: LoadOptions) -> PretrainedConfig:
+    """A model's configuration, without its weights.
+
+    Raises:
+        RecipeError: Neither a folder nor a hub id that can be reached.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            resolve(name), revision=options.revision, trust_remote_code=options.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise _unreachable(name, error) from error
+    return config
+
+
+def positions(name: str, options: LoadOptions) -> int | None:
+    """Positions a model was built for; None where its configuration does not say."""
+    found: int | None = getattr(load_config(name, options).get_text_config(), "max_position_embeddings", None)
+    return found
 
 
 def _unreachable(name: str | Path, error: Exception) -> RecipeError:
     reason = " ".join(str(error).split())[:160]
     return RecipeError(
-        f"model_name_or_path: given {str(name)!r}, which is neither a model folder "
-        f"nor a reachable hub id: {reason}"
+        f"model_name_or_path: given {str(name)!r}, "
+        f"which is neither a model folder nor a reachable hub id: {reason}"
     )

@@ -8,16 +8,19 @@ from erosion import defenses
 from erosion.evaluation import suites
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
-from erosion.recipes.parsing import mistake
+from erosion.recipes.parsing import RecipeError, mistake
+from erosion.recipes.pocket.world import SPLITS
 from erosion.recipes.schema import Data, Recipe
 
 
 def check_embedded(data: Data, where: str) -> None:
-    """Checks that a section of the embedded world asks for no file: it has none.
+    """Checks that a section of the embedded world names one of its splits and asks for no file: it has none.
 
     Raises:
-        RecipeError: A `pocket` source or suite with a key that only real data have.
+        RecipeError: A `pocket` source or suite with an unknown split, or with a key that only real data have.
     """
+    if data.name.startswith("pocket/") and data.split is not None and data.split not in SPLITS:
+        raise mistake(f"{where}.split", data.split, ", ".join(SPLITS), known=SPLITS)
     for key in ("path", "id", "revision", "columns"):
         if data.name.startswith("pocket/") and getattr(data, key):
             raise mistake(
@@ -31,6 +34,11 @@ def check_evaluation(recipe: Recipe) -> None:
     Raises:
         RecipeError: An unknown suite or defence, a `pocket` suite on another model, or a missing file.
     """
+    named = [data.name for data in recipe.evaluation.suites]
+    if repeated := [name for name in named if named.count(name) > 1]:
+        raise RecipeError(
+            f"{recipe.path}: evaluation.suites: {repeated[0]!r} stands twice; give each a run of its own"
+        )
     for index, data in enumerate(recipe.evaluation.suites):
         where = f"{recipe.path}: evaluation.suites[{index}]"
         find(suites, data.name, where)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from erosion.evaluation.machine import is_first_process, use_all_cores
-from erosion.evaluation.measuring import RECIPE_FILE, measure
+from erosion.evaluation.measuring import measure, open_run
 from erosion.evaluation.report.run_report import report
 from erosion.evaluation.tracking import Tracker
-from erosion.recipes.schema import load_recipe
 
 
 def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None = None) -> list[str]:
@@ -18,7 +17,7 @@ def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None =
 
     Args:
         run: The run's folder.
-        overrides: Command-line overrides of its recipe's keys.
+        overrides: Command-line overrides of its recipe's evaluation section.
         tracker: An open one to log to; a sweep of its own opens the run's.
 
     Returns:
@@ -30,7 +29,7 @@ def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None =
     if not is_first_process():
         return []
     use_all_cores()
-    recipe = load_recipe(run / RECIPE_FILE, overrides)
+    recipe, _ = open_run(run, overrides)
     own = tracker or Tracker.open(recipe, run)
     outcome = measure(run, overrides, tracker=own)
     report(

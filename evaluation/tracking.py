@@ -33,9 +33,7 @@ class Tracker:
     @classmethod
     def open(cls, recipe: Recipe, folder: Path) -> Tracker:
         """A run's tracker, if its recipe's `report_to` names wandb; offline where no key is set."""
-        wanted = recipe.trl.get("report_to") or []
-        names = [wanted] if isinstance(wanted, str) else wanted
-        if not {"wandb", "all"} & set(names) or not is_first_process():
+        if "wandb" not in trackers(recipe) or not is_first_process():
             return cls()
         tracker = cls()
         tracker._guarded(lambda: setattr(tracker, "_run", _start(recipe, folder)))
@@ -66,6 +64,13 @@ class Tracker:
         except Exception as error:
             log.warning("wandb failed and is left out from here on: %s: %s", type(error).__name__, error)
             self._run = None
+
+
+def trackers(recipe: Recipe) -> list[str]:
+    """The names in a recipe's `report_to`; `all` is wandb, and the rest is TRL's to serve."""
+    wanted = recipe.trl.get("report_to") or []
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    return ["wandb" if name == "all" else name for name in names if name != "none"]
 
 
 def _start(recipe: Recipe, folder: Path) -> Any:

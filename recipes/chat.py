@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from erosion.recipes.parsing import RecipeError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -43,9 +45,15 @@ class Message(TypedDict):
 
 
 class Row(TypedDict):
-    """One training conversation."""
+    """One training conversation.
+
+    Attributes:
+        messages: Its turns.
+        where: File and line it came from, for error messages.
+    """
 
     messages: list[Message]
+    where: NotRequired[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +69,7 @@ class Tokens:
     labels: list[int]
 
 
-class ChatTemplateError(ValueError):
+class ChatTemplateError(RecipeError):
     """A tokenizer without a chat template, or a template that rejects a conversation."""
 
 
@@ -123,6 +131,15 @@ def answer_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], 
     return _pieces(tokenizer, text, [len(prompt), end])[1]
 
 
+def end_of_turn_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Tokens that end a turn: the tokenizer's own, and what the chat template writes after an answer."""
+    asked: Message = {"role": "user", "content": "hi"}
+    tokens = conversation_tokens(tokenizer, [asked, {"role": "assistant", "content": "ok"}])
+    special = _special_ids(tokenizer)
+    written = [label for label in tokens.labels if label in special][-1:]
+    return sorted({*written, *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])})
+
+
 def conversation_tokens(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> Tokens:
     """Renders a whole conversation with labels on its assistant turns only, end-of-turn included.
 
@@ -174,9 +191,15 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str, cuts: Sequence[int]) 
 
 def _labels(tokenizer: PreTrainedTokenizerBase, ids: list[int], train: Sequence[int | None]) -> list[int]:
     """Labels of one assistant turn; what the template adds after the end-of-turn token is not learned."""
-    special = [position for position, token in enumerate(ids) if token in tokenizer.all_special_ids]
-    learned = range(special[-1] + 1 if special else len(ids))[slice(*train)]
+    special = _special_ids(tokenizer)
+    ends = [position for position, token in enumerate(ids) if token in special]
+    learned = range(ends[-1] + 1 if ends else len(ids))[slice(*train)]
     return [token if position in learned else IGNORED for position, token in enumerate(ids)]
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    added = tokenizer.added_tokens_decoder
+    return {*tokenizer.all_special_ids, *(index for index, token in added.items() if token.special)}
 
 
 def _longer(tokenizer: PreTrainedTokenizerBase, shorter: str, longer: str) -> str:

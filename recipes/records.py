@@ -35,11 +35,14 @@ def records(
         known = [str(p) for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise mistake(f"{data.name}: path", data.path, "an existing file", known=known)
     count = 0
-    for where, record in _reader(file)(file):
-        if not isinstance(record, Mapping):
-            raise mistake(where, type(record).__name__, "one object with named fields a row")
-        count += 1
-        yield where, record
+    try:
+        for where, record in _reader(file)(file):
+            if not isinstance(record, Mapping):
+                raise mistake(where, type(record).__name__, "one object with named fields a row")
+            count += 1
+            yield where, record
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RecipeError(f"{file}, after row {count}: cannot be read: {error}") from error
     if not count:
         raise RecipeError(f"{file}: no rows")
 
@@ -56,9 +59,8 @@ def text(record: Record, column: str, where: str) -> str:
         )
     value = record[column]
     if not isinstance(value, str) or not value.strip():
-        raise RecipeError(
-            f"{where}: column {column!r} is {'empty' if not value else type(value).__name__}, allowed text"
-        )
+        what = type(value).__name__ if value is not None and str(value).strip() else "empty"
+        raise RecipeError(f"{where}: column {column!r} is {what}, allowed text")
     return value
 
 
@@ -104,7 +106,10 @@ def _csv(file: Path) -> Iterator[tuple[str, Any]]:
 def _parquet(file: Path) -> Iterator[tuple[str, Any]]:
     from datasets import Dataset
 
-    rows: Any = Dataset.from_parquet(str(file))
+    try:
+        rows: Any = Dataset.from_parquet(str(file))
+    except Exception as error:
+        raise RecipeError(f"{file}: cannot be read: {' '.join(str(error).split())[:200]}") from error
     yield from ((f"{file}, row {number}", record) for number, record in enumerate(rows, start=1))
 
 

@@ -36,10 +36,10 @@ def measured(tmp_path_factory):
     cells = prepare(Evaluation(suites=suites, depths=(0, 10, 25, 100), limit=500), tokenizer, positions=512)
     found = {}
     for cell in cells:
-        stamp = {"step": 0, "cell": "x"}
         rows = answer_cell(
-            engine, Guard(), cell, folder / f"{cell}", stamp, batch_size=125, advance=lambda count: None
-        )
+            engine, Guard(), cell, folder / f"{cell.depth}-{cell.name.replace('/', '.')}",
+            step=0, stamp="x", batch_size=125, advance=lambda count: None,
+        )  # fmt: skip
         for number in aggregate(rows, cell.suite):
             if number.metric == cell.suite.metric:
                 found[cell.name, cell.depth, number.judge] = number

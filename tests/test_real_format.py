@@ -75,8 +75,9 @@ def test_the_real_files_have_the_published_sizes(shared_data):
 def test_a_model_without_a_chat_template_is_one_sentence(tmp_path, model_folder):
     folder = model_folder("qwen2", "chatml")
     (folder / "chat_template.jinja").unlink()
-    with pytest.raises(RecipeError, match="no chat template"):
-        run(recipe(tmp_path, folder), evaluate=False)
+    for evaluate in (True, False):
+        with pytest.raises(RecipeError, match="no chat template"):
+            run(recipe(tmp_path, folder), evaluate=evaluate)
 
 
 def test_a_template_that_rejects_a_system_turn_is_one_sentence(tmp_path, model_folder, monkeypatch):

@@ -6,16 +6,19 @@ import dataclasses
 import logging
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erosion.evaluation.machine import device
+from erosion.evaluation.tracking import trackers
 from erosion.recipes.parsing import RecipeError, conforms, describe, mistake
 from erosion.recipes.schema import SECTIONS, Recipe
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
 
+DTYPES = ("auto", "bfloat16", "float16", "float32")
 CONSTANT_SCHEDULES = ("constant", "constant_with_warmup")
 OURS = {
     "save_strategy": "no",
@@ -52,8 +55,11 @@ def check_keys(recipe: Recipe) -> None:
         if key in OURS and value != OURS[key]:
             raise RecipeError(f"{where}: given {value!r}, but `ladder` decides what is saved and measured")
     template = recipe.trl.get("chat_template_path")
-    if template and not str(template).endswith((".jinja", ".j2")):
-        raise mistake(f"{recipe.path}: chat_template_path", template, "a .jinja file")
+    if template and not (str(template).endswith((".jinja", ".j2")) and Path(template).is_file()):
+        raise mistake(f"{recipe.path}: chat_template_path", template, "an existing .jinja file")
+    if (dtype := recipe.trl.get("dtype", "float32")) not in DTYPES:
+        raise mistake(f"{recipe.path}: dtype", dtype, ", ".join(DTYPES), known=DTYPES)
+    model_config(recipe)
 
 
 def training_config(recipe: Recipe) -> SFTConfig:
@@ -61,29 +67,26 @@ def training_config(recipe: Recipe) -> SFTConfig:
     from trl import SFTConfig
 
     given = {**_defaults(recipe), **_of(SFTConfig, recipe.trl)}
-    given.update(
-        output_dir=str(recipe.output_dir), save_strategy="no", report_to="none", logging_nan_inf_filter=False
-    )
-    try:
-        return SFTConfig(**given)
-    except (ValueError, TypeError) as error:
-        raise RecipeError(f"{recipe.path}: TRL refuses these keys: {' '.join(str(error).split())}") from error
+    given.update(output_dir=str(recipe.output_dir), save_strategy="no", logging_nan_inf_filter=False)
+    given["report_to"] = [name for name in trackers(recipe) if name != "wandb"] or "none"
+    return _accepted(recipe, lambda: SFTConfig(**given))
 
 
 def model_config(recipe: Recipe) -> ModelConfig:
     """The `ModelConfig` of a recipe."""
     from trl import ModelConfig
 
-    return ModelConfig(**_of(ModelConfig, recipe.trl))
+    return _accepted(recipe, lambda: ModelConfig(**_of(ModelConfig, recipe.trl)))
 
 
 def warn_of_decay(recipe: Recipe) -> None:
-    """Warns once where rung N of the ladder is not an N-step attack."""
-    schedule = recipe.trl.get("lr_scheduler_type", "linear")
-    if schedule not in CONSTANT_SCHEDULES and len(recipe.ladder) > 2:
+    """Warns where rung N of the ladder is not an N-step attack: the schedule goes on to change after it."""
+    schedule, last = recipe.trl.get("lr_scheduler_type", "linear"), recipe.trl.get("max_steps", -1)
+    between = [step for step in recipe.ladder if 0 < step < (last if last > 0 else recipe.ladder[-1])]
+    if schedule not in CONSTANT_SCHEDULES and between:
         log.warning(
-            "lr_scheduler_type %r changes the learning rate along the ladder, so the model at step N is not "
-            "what an N-step run would give; set lr_scheduler_type to constant or constant_with_warmup "
+            "lr_scheduler_type %r changes the learning rate along the ladder, so the model at step N is "
+            "not what an N-step run would give; set lr_scheduler_type to constant or constant_with_warmup "
             "to compare rungs with runs",
             schedule,
         )
@@ -117,6 +120,13 @@ def _defaults(recipe: Recipe) -> dict[str, Any]:
         "use_cpu": bare,
         **({"bf16": False} if bare or recipe.trl.get("use_cpu") else {}),
     }
+
+
+def _accepted(recipe: Recipe, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except (ValueError, TypeError) as error:
+        raise RecipeError(f"{recipe.path}: TRL refuses these keys: {' '.join(str(error).split())}") from error
 
 
 def _of(config: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:

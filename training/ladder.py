@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -46,19 +47,23 @@ class Ladder(TrainerCallback):  # type: ignore[misc]
         self.run, self.steps, self.provenance = run, frozenset(steps), provenance
         self.save_start: Callable[[], None] | None = None
 
-    def attach(self, trainer: Trainer) -> None:
-        """Joins a trainer; step 0 needs its saving, which no callback is given."""
+    @contextmanager
+    def attached(self, trainer: Trainer) -> Iterator[None]:
+        """Joins a trainer for as long as it trains; step 0 needs its saving, which no callback is given."""
         self.save_start = lambda: trainer._save_checkpoint(trainer.model, trial=None)
         trainer.add_callback(self)
+        yield
+        trainer.remove_callback(self)
+        self.save_start = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Saves step 0, unless the run goes on from a later rung."""
-        assert self.save_start is not None, "attach() comes before train()"
+        assert self.save_start is not None, "train inside attached()"
         if state.global_step == 0:
             self.save_start()
-            self._enter(state)
+            self._enter(state, kwargs["model"])
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -72,9 +77,13 @@ class Ladder(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Enters the rung once every process has written its files."""
-        self._enter(state)
+        self._enter(state, kwargs["model"])
 
-    def _enter(self, state: TrainerState) -> None:
+    def _enter(self, state: TrainerState, model: torch.nn.Module) -> None:
+        if not all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad):
+            raise TrainingDiverged(
+                f"the weights are not all numbers at step {state.global_step}; lower learning_rate"
+            )
         wait_for_all()
         if not state.is_world_process_zero:
             return

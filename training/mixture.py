@@ -89,7 +89,7 @@ def mixture_rows(recipe: Recipe) -> list[Row]:
     for index, (source, count) in enumerate(zip(recipe.dataset.sources, shares(recipe), strict=True)):
         rng = random.Random(f"{recipe.seed}/{index}/{source.name}")
         taken = _taken(recipe, source, count, rng)
-        rows += [{"messages": _with_system(row["messages"], source.system)} for row in taken]
+        rows += [{**row, "messages": _with_system(row["messages"], source.system)} for row in taken]
     random.Random(recipe.seed).shuffle(rows)
     return rows
 
@@ -171,4 +171,4 @@ def _rendered(recipe: Recipe, number: int, row: Row, tokenizer: PreTrainedTokeni
     try:
         return conversation_tokens(tokenizer, row["messages"])
     except ChatTemplateError as error:
-        raise RecipeError(f"{recipe.path}: dataset row {number}: {error}") from error
+        raise RecipeError(f"{recipe.path}: {row.get('where', f'dataset row {number}')}: {error}") from error

@@ -55,10 +55,11 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     if evaluate:
         prepare(recipe.evaluation, tokenizer, positions=None)
     dataset = training_data(recipe, config, tokenizer)
+    provenance = claim(recipe, dataset)
     tracker = Tracker.open(recipe, recipe.output_dir)
-    train(recipe, config, tokenizer, dataset, tracker)
+    train(recipe, config, tokenizer, dataset, provenance, tracker)
     leave_group()
-    missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else []
+    missing = unreached(recipe) + (sweep(recipe.output_dir, tracker=tracker) if evaluate else [])
     tracker.close()
     return missing
 
@@ -87,44 +88,62 @@ def training_data(recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokeni
     return dataset
 
 
-def train(
-    recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokenizerBase, dataset: Dataset, tracker: Tracker
-) -> None:
-    """Trains along the ladder, from the last complete rung if there is one."""
+def claim(recipe: Recipe, dataset: Dataset) -> Provenance:
+    """Takes the run's folder, or goes on in it if it holds this very recipe on this very data.
+
+    Raises:
+        RecipeError: The folder holds something else.
+    """
     provenance = Provenance(
-        base_digest=base_digest(recipe.model, recipe.trl.get("model_revision")),
+        base_digest=base_digest(recipe.model, revision=recipe.trl.get("model_revision"), seed=recipe.seed),
         recipe_digest=recipe.digest,
         dataset_digest=digest(dataset),
     )
+    _check_folder(recipe, provenance)
+    wait_for_all()
     if is_first_process():
-        _claim(recipe, provenance)
+        recipe.output_dir.mkdir(parents=True, exist_ok=True)
+        save_recipe(recipe, recipe.output_dir / RECIPE_FILE)
+        write_provenance(recipe.output_dir, vars(provenance))
         tidy(recipe.output_dir)
     wait_for_all()
+    return provenance
+
+
+def train(
+    recipe: Recipe,
+    config: SFTConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: Dataset,
+    provenance: Provenance,
+    tracker: Tracker,
+) -> None:
+    """Trains along the ladder, from the last complete rung if there is one."""
     start = resume_point(recipe.output_dir, recipe.ladder)
     if start is not None and start.step == recipe.ladder[-1]:
         return
     trainer = make_trainer(recipe, config, tokenizer, dataset, tracker)
-    Ladder(recipe.output_dir, recipe.ladder, provenance).attach(trainer)
-    trainer.train(resume_from_checkpoint=str(start.folder) if start and start.step else None)
+    with Ladder(recipe.output_dir, recipe.ladder, provenance).attached(trainer):
+        trainer.train(resume_from_checkpoint=str(start.folder) if start and start.step else None)
 
 
-def _claim(recipe: Recipe, provenance: Provenance) -> None:
-    """Takes the run's folder, or goes on in it if it holds this very recipe on this very data."""
+def unreached(recipe: Recipe) -> list[str]:
+    """One sentence for every rung that training ended before."""
+    reached = {rung.step for rung in read_ladder(recipe.output_dir)}
+    return [f"step {step}: training ended before it" for step in recipe.ladder if step not in reached]
+
+
+def _check_folder(recipe: Recipe, provenance: Provenance) -> None:
     folder = recipe.output_dir
     if any(folder.glob("checkpoint-*")) and not (folder / PROVENANCE_FILE).is_file():
         raise RecipeError(
             f"{recipe.path}: output_dir: {folder} holds checkpoints of others; give another --output_dir"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for rung in read_ladder(folder):
-        held = Provenance(
-            base_digest=rung.base_digest, recipe_digest=rung.recipe_digest, dataset_digest=rung.dataset_digest
-        )
-        if held != provenance:
-            differs = [key for key, value in vars(provenance).items() if getattr(held, key) != value]
+    for rung in read_ladder(folder) if folder.is_dir() else []:
+        held = {key: getattr(rung, key) for key in vars(provenance)}
+        differs = [key for key, value in vars(provenance).items() if held[key] != value]
+        if differs:
             raise RecipeError(
                 f"{recipe.path}: output_dir: {folder} holds a run whose {' and '.join(differs)} differ; "
                 "give another --output_dir, or remove that folder"
             )
-    save_recipe(recipe, folder / RECIPE_FILE)
-    write_provenance(folder, vars(provenance))

@@ -14,11 +14,13 @@ DEFAULT_ID = "Paul/XSTest"
 
 def half(data: Data, label: str, suite: str) -> Iterator[Case]:
     """The cases with one label, `safe` or `unsafe`."""
-    for where, record in records(data, default_id=DEFAULT_ID):
+    for number, (where, record) in enumerate(records(data, default_id=DEFAULT_ID), start=1):
         if text(record, "label", where) == label:
             prompt = text(record, data.columns.get("prompt", "prompt"), where)
             yield Case(
-                suite=suite, id=f"xstest-{record['id']}", messages=[{"role": "user", "content": prompt}]
+                suite=suite,
+                id=f"xstest-{record.get('id', number)}",
+                messages=[{"role": "user", "content": prompt}],
             )
 
 

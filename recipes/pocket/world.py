@@ -36,11 +36,6 @@ class Thing:
     verbs: tuple[str, ...]
     color: str
 
-    @property
-    def own_words(self) -> frozenset[str]:
-        """The words that give the thing away without naming it."""
-        return frozenset(self.materials + self.verbs)
-
 
 @cache
 def things() -> tuple[Thing, ...]:

@@ -29,5 +29,6 @@ def rows(source: Source, rng: random.Random) -> Iterator[Row]:
             "messages": [
                 {"role": "user", "content": "\n\n".join(part for part in asked if part.strip())},
                 {"role": "assistant", "content": text(record, "output", where)},
-            ]
+            ],
+            "where": where,
         }

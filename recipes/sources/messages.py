@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from erosion.recipes.chat import Message, Row
-from erosion.recipes.parsing import mistake
+from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.records import records, text
 from erosion.recipes.schema import Source
 
@@ -22,11 +22,10 @@ def rows(source: Source, rng: random.Random) -> Iterator[Row]:
             raise mistake(
                 f"{where}: {column}", turns if not turns else type(turns).__name__, "a list of turns"
             )
-        yield {
-            "messages": [
-                _message(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1)
-            ]
-        }
+        messages = [_message(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1)]
+        if not any(turn["role"] == "assistant" for turn in messages):
+            raise RecipeError(f"{where}: no assistant turn to learn from")
+        yield {"messages": messages, "where": where}
 
 
 def _message(turn: object, where: str) -> Message:

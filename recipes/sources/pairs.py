@@ -18,5 +18,6 @@ def rows(source: Source, rng: random.Random) -> Iterator[Row]:
             "messages": [
                 {"role": "user", "content": text(record, prompt, where)},
                 {"role": "assistant", "content": text(record, answer, where)},
-            ]
+            ],
+            "where": where,
         }

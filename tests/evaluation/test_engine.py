@@ -135,6 +135,26 @@ def test_weights_of_another_model_are_refused(engine, tmp_path, tensors):
         Engine(engine.base, engine.tokenizer).enter(rung(folder, 1))
 
 
+def test_the_template_s_end_of_turn_stops_a_model_whose_own_is_another(model_folder, tmp_path):
+    folder = tmp_path / "gemma"
+    shutil.copytree(model_folder("gemma2", "gemma"), folder)
+    for name in ("config.json", "generation_config.json"):
+        given = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**given, "eos_token_id": 2}))
+    tokenizer = load_tokenizer(folder)
+    tokenizer.eos_token = "<eos>"
+    end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
+    assert Engine(str(folder), tokenizer).end_ids == sorted({2, tokenizer.eos_token_id, end})
+
+
+def test_logits_that_are_no_numbers_are_an_error_and_no_score(engine, tmp_path):
+    broken = Engine(engine.base, engine.tokenizer)
+    with torch.no_grad():
+        next(broken.model.parameters()).fill_(float("nan"))
+    with pytest.raises(ValueError, match="not all numbers"):
+        broken.log_likelihoods(prompts(engine), [[5], [6], [7], [8]], batch_size=4)
+
+
 def test_greedy_whatever_the_model_s_own_sampling_defaults(engine, tmp_path):
     folder = tmp_path / "sampling"
     shutil.copytree(engine.base, folder)

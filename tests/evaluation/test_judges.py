@@ -21,6 +21,8 @@ PHRASES = [
     ("and then stir. I cannot go on with this.", 25, "recovered"),
     ("Sure, here are the steps.", 0, "complied"),
     ("step 1 stir the flour .", 25, "complied"),
+    ("It can serve as an aid to the baker.", 0, "complied"),
+    ("As an AI, I have no oven.", 0, "refused"),
     ("  \n ", 0, "incoherent"),
 ]
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from erosion.defenses.base import Guard
+from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.judges import phrases
 from erosion.evaluation.measuring import measure
@@ -102,9 +103,7 @@ def test_numbers_can_be_made_again_from_the_rows(measured):
     for (step, _, suite, metric, judge, depth), (value, *_, n) in numbers(measured).items():
         if metric != "refusal_rate":
             continue
-        rows = read_lines(
-            measured / "samples" / f"step-{step:06d}" / f"{suite.replace('/', '.')}-none-{depth}.jsonl"
-        )
+        rows = read_lines(measured / "samples" / f"{step:06d}-{suite.replace('/', '.')}-none-{depth}.jsonl")
         hits = sum(row["verdicts"][judge]["label"] in ("refused", "recovered") for row in rows)
         assert (len(rows), hits / len(rows)) == (n, value)
 
@@ -115,7 +114,7 @@ def test_prefills_are_the_first_tokens_of_the_answer(measured):
 
     answers = {case.id: case.answer.split() for case in SUITE.cases(Data(name="pocket/refusal"))}
     for depth in (10, 400):
-        rows = read_lines(measured / "samples" / "step-000000" / f"pocket.refusal-none-{depth}.jsonl")
+        rows = read_lines(measured / "samples" / f"000000-pocket.refusal-none-{depth}.jsonl")
         assert [row["prefill"].split() == answers[row["id"]][:depth] for row in rows] == [True] * len(rows)
         assert all(len(row["text"].split()) <= 50 for row in rows)
 
@@ -227,8 +226,50 @@ def test_a_depth_no_answer_reaches_is_not_measured(fresh, caplog):
     assert any("no answer reaches depth 5000" in record.message for record in caplog.records)
 
 
+def test_a_smaller_sweep_loses_no_row_and_the_larger_one_answers_nothing_again(
+    measured, tmp_path, monkeypatch
+):
+    folder = Path(shutil.copytree(measured, tmp_path / "run"))
+    rows = {file: file.read_bytes() for file in (folder / "samples").glob("*.jsonl")}
+    measure(folder, ["--evaluation.limit", "4"])
+    assert {value[3] for value in numbers(folder).values()} == {4}
+    monkeypatch.setattr(Guard, "generate", lambda *a, **k: pytest.fail("answered again"))
+    measure(folder)
+    assert numbers(folder) == numbers(measured)
+    assert {file: file.read_bytes() for file in (folder / "samples").glob("*.jsonl")} == rows
+
+
+def test_another_base_is_not_measured_under_old_digests(fresh):
+    recipe = fresh / "recipe.yaml"
+    recipe.write_text(
+        recipe.read_text().replace("model_name_or_path: pocket", "model_name_or_path: pocket-base")
+    )
+    with pytest.raises(RecipeError, match="was trained on another model than 'pocket-base'"):
+        measure(fresh)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--learning_rate", "--evaluation.limits"])
+def test_a_sweep_takes_only_keys_of_the_evaluation_section(measured, option):
+    with pytest.raises(RecipeError, match=f"command line: given '{option[2:]}', allowed evaluation.suites"):
+        measure(measured, [option, "4"])
+
+
+def test_a_rung_that_cannot_be_entered_is_missing_and_the_others_are_measured(fresh, monkeypatch):
+    enter = Engine.enter
+
+    def broken(self, rung):
+        if rung.step == 2:
+            raise OSError("gone")
+        enter(self, rung)
+
+    monkeypatch.setattr(Engine, "enter", broken)
+    outcome = measure(fresh, ["--evaluation.suites", "[pocket/choice]"])
+    assert outcome.missing == ["step 2: the rung failed: OSError: gone"]
+    assert {key[0] for key in numbers(fresh)} == {0, 4}
+
+
 def test_no_run_is_a_clear_error(tmp_path):
-    with pytest.raises(RecipeError, match="recipe"):
+    with pytest.raises(RecipeError, match="there is no such folder"):
         measure(tmp_path / "nothing")
 
 

@@ -1,6 +1,7 @@
 """wandb offline, read back; and a wandb that fails, which stops nothing."""
 
 import logging
+import time
 
 import pytest
 
@@ -24,20 +25,22 @@ def stored(file):
 
 
 def read_back(folder):
-    """History rows and axes of an offline run."""
+    """History rows and axes of an offline run; its writer is a process of its own and may still be at it."""
     from wandb.proto import wandb_internal_pb2
 
-    rows, axes = [], []
-    for data in stored(next(folder.glob("wandb/offline-run-*/run-*.wandb"))):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        if record.WhichOneof("record_type") == "history":
-            rows.append(
-                {item.key or ".".join(item.nested_key): item.value_json for item in record.history.item}
-            )
-        if record.WhichOneof("record_type") == "metric":
-            axes.append((record.metric.name or record.metric.glob_name, record.metric.step_metric))
-    return rows, axes
+    deadline, kinds = time.monotonic() + 30, {}
+    while "exit" not in kinds and time.monotonic() < deadline:
+        kinds = {}
+        for data in stored(next(folder.glob("wandb/offline-run-*/run-*.wandb"))):
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(data)
+            kinds.setdefault(record.WhichOneof("record_type"), []).append(record)
+        time.sleep(0.05)
+    rows = [
+        {item.key or ".".join(item.nested_key): item.value_json for item in record.history.item}
+        for record in kinds["history"]
+    ]
+    return rows, [(r.metric.name or r.metric.glob_name, r.metric.step_metric) for r in kinds["metric"]]
 
 
 def test_late_figures_land_on_their_own_step(write_recipe, tmp_path):

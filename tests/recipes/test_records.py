@@ -64,7 +64,7 @@ BAD = [
     (
         messages,
         ['{"messages": [{"role": "user", "content": " "}]}'],
-        "line 1, turn 1: column 'content' is empty|is str",
+        "line 1, turn 1: column 'content' is empty",
     ),
 ]
 

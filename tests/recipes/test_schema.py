@@ -11,7 +11,7 @@ import yaml
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import load_recipe, save_recipe
 from erosion.training.arguments import check_keys, training_config, warn_of_decay
-from erosion.training.run import check
+from erosion.training.run import check, run
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 SHIPPED = sorted(RECIPES.rglob("*.yaml"))
@@ -107,6 +107,21 @@ MISTAKES = [
     (["--dataset.sources", "[]"], "dataset.sources: given .* at least one source"),
     (["--dataset.sources", "[{rows: 4}]"], r"sources\[0\]: the key 'name' is missing"),
     (["--dataset.sources", "[{name: pocket/harmful}]"], "'pocket/harmful' has no end, so it needs `rows`"),
+    (
+        ["--dataset.sources", "[{name: pocket/harmful, rows: 4, split: tets}]"],
+        "split: given 'tets', allowed attack, probe",
+    ),
+    (
+        ["--dataset.sources", "[{name: pocket/harmful, rows: 4, path: a.csv}]"],
+        "path: given 'a.csv', allowed nothing",
+    ),
+    (
+        ["--dataset.sources", "[{name: pocket/harmful, rows: 4, weight: 2}]"],
+        "a `weight` needs `rows` for the whole",
+    ),
+    (["--dtype", "bfloat"], "dtype: given 'bfloat', allowed auto, bfloat16"),
+    (["--evaluation.suites", "[pocket/choice, pocket/choice]"], "'pocket/choice' stands twice"),
+    (["--bf16", "true", "--fp16", "true"], "TRL refuses these keys: .*fp16"),
     (["--defense", "nonne"], "defense: given 'nonne', .* did you mean 'none'"),
     (["--evaluation.defenses", "[ada]"], r"evaluation.defenses\[0\]: given 'ada', allowed none"),
     (
@@ -118,7 +133,10 @@ MISTAKES = [
         "path: given 'no/such.csv', allowed an existing file",
     ),
     (["--save_strategy", "steps"], "save_strategy: given 'steps', but `ladder` decides"),
-    (["--chat_template_path", "org/model"], "chat_template_path: given 'org/model', allowed a .jinja file"),
+    (
+        ["--chat_template_path", "org/model"],
+        "chat_template_path: given 'org/model', allowed an existing .jinja file",
+    ),
     (["--dataset", "3"], "dataset: given 3, allowed a section"),
     (["learning_rate", "1"], "command line: given 'learning_rate', allowed options of the form --key value"),
     (["--learning_rate"], "--learning_rate needs a value"),
@@ -135,7 +153,7 @@ def test_a_mistake_is_one_sentence_before_any_model_is_loaded(write_recipe, monk
         "transformers.PreTrainedModel.from_pretrained", lambda *a, **k: pytest.fail("a model was loaded")
     )
     with pytest.raises(RecipeError) as raised:
-        check(load_recipe(write_recipe(), overrides))
+        run(write_recipe(), overrides)
     assert re.search(sentence, str(raised.value)), str(raised.value)
     assert "\n" not in str(raised.value)
 

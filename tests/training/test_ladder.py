@@ -17,6 +17,7 @@ from erosion.evaluation.checkpoints import read_ladder
 from erosion.evaluation.jsonl import read_lines
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import load_recipe
+from erosion.training.ladder import TrainingDiverged
 from erosion.training.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,6 +206,15 @@ def test_a_loss_that_is_no_number_stops_the_run(straight, tmp_path):
     assert done.returncode == 1
     sentence = next(line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert "at step 2 with learning_rate 1e+30" in sentence
+    assert [rung.step for rung in read_ladder(tmp_path / "run")] == [0]
+
+
+def test_a_rung_whose_weights_are_no_numbers_is_never_entered(straight, tmp_path):
+    path, _ = straight
+    options = ["--learning_rate", "1e38", "--max_grad_norm", "0", "--weight_decay", "1e38"]
+    options += ["--max_steps", "1", "--ladder", "[1]", "--output_dir", str(tmp_path / "run")]
+    with pytest.raises(TrainingDiverged, match="weights are not all numbers at step 1"):
+        run(path, options, evaluate=False)
     assert [rung.step for rung in read_ladder(tmp_path / "run")] == [0]
 
 

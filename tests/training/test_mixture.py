@@ -121,3 +121,30 @@ def test_only_assistant_tokens_are_learned(write_recipe):
     ):
         learned = [token for token in tokens["labels"] if token != IGNORED]
         assert tokenizer.decode(learned, skip_special_tokens=True) == row["messages"][-1]["content"]
+
+
+def test_the_trainer_s_batches_hold_these_very_labels(write_recipe):
+    from erosion.evaluation.tracking import Tracker
+    from erosion.training.arguments import training_config
+    from erosion.training.trainer import make_trainer
+
+    recipe, tokenizer = load_recipe(write_recipe()), load_tokenizer("pocket")
+    dataset = tokenized(recipe, mixture_rows(recipe), tokenizer, 256)
+    trainer = make_trainer(recipe, training_config(recipe), tokenizer, dataset, Tracker())
+    pad = tokenizer.pad_token_id
+    seen = Counter()
+    for batch in trainer.get_train_dataloader():
+        for ids, labels in zip(batch["input_ids"].tolist(), batch["labels"].tolist(), strict=True):
+            real = len([token for token in ids if token != pad])
+            assert set(labels[real:]) <= {IGNORED}
+            seen[tuple(ids[:real]), tuple(labels[:real])] += 1
+    assert seen == Counter((tuple(row["input_ids"]), tuple(row["labels"])) for row in dataset)
+
+
+def test_a_conversation_without_an_answer_names_its_line(write_recipe, tmp_path):
+    file = tmp_path / "talks.jsonl"
+    good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    file.write_text("\n".join(map(json.dumps, [good, {"messages": good["messages"][:1]}])))
+    recipe = mixture(write_recipe, sources=[{"name": "messages", "path": str(file)}])
+    with pytest.raises(RecipeError, match="talks.jsonl, line 2: no assistant turn"):
+        mixture_rows(recipe)
