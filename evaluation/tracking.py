@@ -95,7 +95,7 @@ def _start(recipe: Recipe, folder: Path) -> Any:
 def _has_key() -> bool:
     import wandb
 
-    return bool(wandb.api.api_key)
+    return bool(wandb.login(prompt=False))
 
 
 def _run_id(folder: Path) -> str:

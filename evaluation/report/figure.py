@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette: told apart by the colour-blind, and in grey by the markers and dashes below."""
+"""Okabe and Ito's palette: told apart by the colour-blind, in grey by markers and dashes, and where lines
+meet by marker size."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 SUFFIXES = (".png", ".svg")
@@ -94,6 +95,8 @@ def _panel(axes: Axes, curves: Sequence[ErosionCurve], title: str, unit: str) ->
             curve.values,
             color=color,
             marker=marker,
+            markersize=max(4, 11 - 2 * number),
+            markerfacecolor="white" if number % 2 else color,
             linestyle=DASHES[number % len(DASHES)],
             label=label(curve),
         )
