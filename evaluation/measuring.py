@@ -116,6 +116,8 @@ class _Sweep:
                     self._miss(
                         f"step {rung.step}: {rung.folder} does not match its digest and is not measured"
                     )
+        for step in sorted(set(self.recipe.ladder) - {rung.step for rung in self.rungs}):
+            self._miss(f"step {step}: the ladder names it and there is no such rung yet")
         return self.outcome
 
     def _rung(self, rung: Checkpoint, advance: Callable[[str, int], None]) -> None:

@@ -59,7 +59,7 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     tracker = Tracker.open(recipe, recipe.output_dir)
     train(recipe, config, tokenizer, dataset, provenance, tracker)
     leave_group()
-    missing = unreached(recipe) + (sweep(recipe.output_dir, tracker=tracker) if evaluate else [])
+    missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else unreached(recipe)
     tracker.close()
     return missing
 

@@ -200,6 +200,14 @@ def test_a_damaged_rung_is_reported_and_not_measured(fresh):
     assert {key[0] for key in numbers(fresh)} == {0, 4}
 
 
+def test_a_rung_that_was_never_trained_is_missing(fresh):
+    lines = (fresh / "ladder.jsonl").read_text().splitlines(keepends=True)
+    (fresh / "ladder.jsonl").write_text("".join(lines[:-1]))
+    outcome = measure(fresh, ["--evaluation.suites", "[pocket/choice]"])
+    assert outcome.missing == ["step 4: the ladder names it and there is no such rung yet"]
+    assert {key[0] for key in numbers(fresh)} == {0, 2}
+
+
 def test_a_failed_cell_is_missing_and_never_zero(fresh, monkeypatch):
     def broken(completion):
         raise RuntimeError("out of order")
