@@ -64,6 +64,8 @@ def open_run(run: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, list[Che
         if word.startswith("--") and key not in known:
             raise mistake("command line", key, ", ".join(known), known=known)
     rungs = read_ladder(run)
+    if not (run / RECIPE_FILE).is_file():
+        raise RecipeError(f"run: given {str(run)!r}, a folder that holds no run: it has no {RECIPE_FILE}")
     recipe = load_recipe(run / RECIPE_FILE, overrides)
     check_evaluation(recipe)
     if not rungs:

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from erosion.evaluation.lock import working_in
 from erosion.evaluation.machine import is_first_process, use_all_cores
 from erosion.evaluation.measuring import measure, open_run
 from erosion.evaluation.report.run_report import report
 from erosion.evaluation.tracking import Tracker
+from erosion.recipes.schema import Recipe
 
 
 def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None = None) -> list[str]:
@@ -30,15 +32,20 @@ def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None =
         return []
     use_all_cores()
     recipe, _ = open_run(run, overrides)
-    own = tracker or Tracker.open(recipe, run)
-    outcome = measure(run, overrides, tracker=own)
-    report(
-        run,
-        tracker=own,
-        title=f"{run.name}: {recipe.model}, {', '.join(s.name for s in recipe.dataset.sources)}",
-    )
-    if tracker is None:
+    if tracker is not None:
+        return _measured(run, overrides, recipe, tracker)
+    with working_in(run):
+        own = Tracker.open(recipe, run)
+        missing = _measured(run, overrides, recipe, own)
         own.close()
+    return missing
+
+
+def _measured(run: Path, overrides: Sequence[str], recipe: Recipe, tracker: Tracker) -> list[str]:
+    outcome = measure(run, overrides, tracker=tracker)
+    title = f"{run.name}: {recipe.model}, {', '.join(source.name for source in recipe.dataset.sources)}"
+    report(run, tracker=tracker, title=title)
+    print(f"cells measured now: {outcome.measured}; missing: {len(outcome.missing)}")
     for sentence in outcome.missing:
         print(f"missing: {sentence}", file=sys.stderr)
     return outcome.missing

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion import defenses
 from erosion.evaluation.cells import prepare
 from erosion.evaluation.checkpoints import base_digest, read_ladder
+from erosion.evaluation.lock import working_in
 from erosion.evaluation.machine import is_first_process, leave_group, use_all_cores, wait_for_all
 from erosion.evaluation.measuring import RECIPE_FILE
 from erosion.evaluation.plan import check_evaluation
@@ -55,12 +57,13 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     if evaluate:
         prepare(recipe.evaluation, tokenizer, positions=None)
     dataset = training_data(recipe, config, tokenizer)
-    provenance = claim(recipe, dataset)
-    tracker = Tracker.open(recipe, recipe.output_dir)
-    train(recipe, config, tokenizer, dataset, provenance, tracker)
-    leave_group()
-    missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else unreached(recipe)
-    tracker.close()
+    with working_in(recipe.output_dir) if is_first_process() else nullcontext():
+        provenance = claim(recipe, dataset)
+        tracker = Tracker.open(recipe, recipe.output_dir)
+        train(recipe, config, tokenizer, dataset, provenance, tracker)
+        leave_group()
+        missing = sweep(recipe.output_dir, tracker=tracker) if evaluate else unreached(recipe)
+        tracker.close()
     return missing
 
 
@@ -122,6 +125,8 @@ def train(
     start = resume_point(recipe.output_dir, recipe.ladder)
     if start is not None and start.step == recipe.ladder[-1]:
         return
+    if start is not None and is_first_process():
+        print(f"going on from step {start.step} of {recipe.output_dir}")
     trainer = make_trainer(recipe, config, tokenizer, dataset, tracker)
     with Ladder(recipe.output_dir, recipe.ladder, provenance).attached(trainer):
         trainer.train(resume_from_checkpoint=str(start.folder) if start and start.step else None)
@@ -144,6 +149,6 @@ def _check_folder(recipe: Recipe, provenance: Provenance) -> None:
         differs = [key for key, value in vars(provenance).items() if held[key] != value]
         if differs:
             raise RecipeError(
-                f"{recipe.path}: output_dir: {folder} holds a run whose {' and '.join(differs)} differ; "
+                f"{recipe.path}: output_dir: {folder} holds a run with another {' and '.join(differs)}; "
                 "give another --output_dir, or remove that folder"
             )

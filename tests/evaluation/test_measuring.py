@@ -16,7 +16,9 @@ from erosion.defenses.base import Guard
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.judges import phrases
+from erosion.evaluation.lock import working_in
 from erosion.evaluation.measuring import measure
+from erosion.evaluation.sweeping import sweep
 from erosion.recipes.parsing import RecipeError
 from erosion.training.run import run
 
@@ -279,6 +281,14 @@ def test_a_rung_that_cannot_be_entered_is_missing_and_the_others_are_measured(fr
 def test_no_run_is_a_clear_error(tmp_path):
     with pytest.raises(RecipeError, match="there is no such folder"):
         measure(tmp_path / "nothing")
+    with pytest.raises(RecipeError, match="a folder that holds no run"):
+        measure(tmp_path)
+
+
+def test_two_processes_do_not_work_in_one_run(fresh):
+    with working_in(fresh), pytest.raises(RecipeError, match="another process is at work in"):
+        sweep(fresh)
+    assert not (fresh / "measurements.jsonl").exists()
 
 
 def test_the_base_model_is_loaded_once(fresh, monkeypatch):

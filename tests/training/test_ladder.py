@@ -126,7 +126,7 @@ def test_a_damaged_rung_is_trained_again(straight, tmp_path):
 def test_another_recipe_does_not_take_over_a_run(straight):
     path, folder = straight
     before = (folder / "ladder.jsonl").read_bytes()
-    with pytest.raises(RecipeError, match="holds a run whose recipe_digest differ"):
+    with pytest.raises(RecipeError, match="holds a run with another recipe_digest"):
         run(path, ["--learning_rate", "2e-3"], evaluate=False)
     assert (folder / "ladder.jsonl").read_bytes() == before
 
