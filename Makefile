@@ -1,7 +1,10 @@
 # make study   the erosion curve of the embedded model, from a bare clone
 # make test    the whole test suite, from a bare clone
 # make check   lint, types and import direction
-# make pocket  rebuilds the embedded model's weights (about 20 minutes on 2 cores)
+# make pocket-check    measures the properties of the embedded model's weights (about 4 minutes on 2 cores)
+# make pocket          rebuilds those weights and measures them (about 35 minutes)
+# make pocket-card     writes their card: properties, outcomes under fine-tuning, what built them
+# make test-rebuild    rebuilds them in a copy of this checkout and checks the copy
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -11,7 +14,7 @@ TORCH       ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP         := $(BIN)/pip install --quiet --disable-pip-version-check --retries 1
 
-.PHONY: study test check install install-dev pocket clean
+.PHONY: study test test-rebuild check install install-dev pocket pocket-check pocket-card clean
 
 study: install
 	$(BIN)/accelerate launch training/sft.py recipes/harmful_50steps.yaml
@@ -30,6 +33,18 @@ pocket: install
 	$(BIN)/python -m erosion.recipes.pocket.build ship runs/pocket_base base
 	$(BIN)/accelerate launch training/sft.py recipes/pocket/align.yaml
 	$(BIN)/python -m erosion.recipes.pocket.build ship runs/pocket_chat chat
+	$(BIN)/erosion pocket check
+
+pocket-check: install
+	$(BIN)/erosion pocket check
+
+pocket-card: install
+	$(BIN)/erosion pocket check --json recipes/pocket/weights/properties.json
+	$(BIN)/erosion pocket outcomes --json recipes/pocket/weights/outcomes.json
+	$(BIN)/python -m erosion.recipes.pocket.card
+
+test-rebuild: install-dev
+	$(BIN)/pytest -m slow tests/test_rebuild.py
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -108,8 +108,10 @@ def _of_suite(
     if not cases:
         raise RecipeError(f"evaluation.suites: {data.name} has no cases")
     room = None if positions is None else positions - evaluation.max_new_tokens
-    for depth in evaluation.depths if suite.prefilled else (0,):
-        prompts = tuple(_prompts(cases, depth, tokenizer, room))
+    depths = evaluation.depths if suite.prefilled else (0,)
+    answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
+    for depth in depths:
+        prompts = tuple(_prompts(cases, answers, depth, tokenizer, room))
         if not prompts:
             log.warning("%s: no answer reaches depth %d, so it is not measured there", data.name, depth)
             continue
@@ -129,11 +131,15 @@ def _with_system(case: Case, system: str | None) -> Case:
 
 
 def _prompts(
-    cases: list[Case], depth: int, tokenizer: PreTrainedTokenizerBase, room: int | None
+    cases: list[Case],
+    answers: list[list[int]],
+    depth: int,
+    tokenizer: PreTrainedTokenizerBase,
+    room: int | None,
 ) -> Iterator[Prompt]:
     too_long = 0
-    for plain in cases:
-        placed = prefilled(plain, depth, tokenizer)
+    for plain, answer in zip(cases, answers, strict=True):
+        placed = prefilled(plain, answer, depth, tokenizer)
         if placed is None:
             continue
         case, prefill = placed
@@ -150,6 +156,10 @@ def _prompts(
             depth,
             too_long,
         )
+
+
+def _answer(case: Case, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    return [] if case.answer is None else answer_ids(tokenizer, case.messages, case.answer)
 
 
 def _digest(parts: object) -> str:

@@ -43,7 +43,7 @@ def sweep(run: Path, overrides: Sequence[str] = (), *, tracker: Tracker | None =
 
 def _measured(run: Path, overrides: Sequence[str], recipe: Recipe, tracker: Tracker) -> list[str]:
     outcome = measure(run, overrides, tracker=tracker)
-    title = f"{run.name}: {recipe.model}, {', '.join(source.name for source in recipe.dataset.sources)}"
+    title = f"{run.name}: {recipe.model}, {', '.join(source.label for source in recipe.dataset.sources)}"
     report(run, tracker=tracker, title=title)
     print(f"cells measured now: {outcome.measured}; missing: {len(outcome.missing)}")
     for sentence in outcome.missing:

@@ -135,7 +135,7 @@ def end_of_turn_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Tokens that end a turn: the tokenizer's own, and what the chat template writes after an answer."""
     asked: Message = {"role": "user", "content": "hi"}
     tokens = conversation_tokens(tokenizer, [asked, {"role": "assistant", "content": "ok"}])
-    special = _special_ids(tokenizer)
+    special = special_ids(tokenizer)
     written = [label for label in tokens.labels if label in special][-1:]
     return sorted({*written, *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])})
 
@@ -191,13 +191,14 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str, cuts: Sequence[int]) 
 
 def _labels(tokenizer: PreTrainedTokenizerBase, ids: list[int], train: Sequence[int | None]) -> list[int]:
     """Labels of one assistant turn; what the template adds after the end-of-turn token is not learned."""
-    special = _special_ids(tokenizer)
+    special = special_ids(tokenizer)
     ends = [position for position, token in enumerate(ids) if token in special]
     learned = range(ends[-1] + 1 if ends else len(ids))[slice(*train)]
     return [token if position in learned else IGNORED for position, token in enumerate(ids)]
 
 
-def _special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Every token that marks structure and is no text."""
     added = tokenizer.added_tokens_decoder
     return {*tokenizer.all_special_ids, *(index for index, token in added.items() if token.special)}
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from erosion.recipes.parsing import RecipeError, apply_overrides, build, mistake, read_yaml
+from erosion.recipes.splits import with_splits
 
 SECTIONS = ("dataset", "defense", "ladder", "evaluation", "seed")
 UNMEASURED = frozenset(
@@ -51,6 +52,11 @@ class Data:
     split: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     system: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name with the split: `pocket/harmful@attack`."""
+        return f"{self.name}@{self.split}" if self.split else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +180,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
             f"{where}: model_name_or_path", trl.get("model_name_or_path"), "a model's name or folder"
         )
     recipe = build(Recipe, {"path": where, "trl": trl, **ours}, where)
-    recipe = dataclasses.replace(recipe, path=path, ladder=tuple(sorted({0, *recipe.ladder})))
+    ladder = tuple(sorted({0, *recipe.ladder}))
+    recipe = dataclasses.replace(recipe, path=path, ladder=ladder, dataset=with_splits(recipe.dataset))
     _check_numbers(recipe)
     return recipe
 

@@ -106,6 +106,11 @@ def tokenizer_for() -> Callable[[str], object]:
 
 
 @pytest.fixture(scope="session")
+def model_for() -> Callable[..., object]:
+    return make_model
+
+
+@pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
     """`model_folder("qwen2", "chatml")`: a local transformers folder with model and tokenizer."""
 
@@ -126,6 +131,28 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the real data files are not beside this checkout (../shared/data)")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `pocket` with three rungs and nothing measured; copy it before changing it."""
+    import yaml
+
+    from erosion.training.run import run
+
+    folder = tmp_path_factory.mktemp("trained")
+    suites = [f"pocket/{name}" for name in ("refusal", "over_refusal", "arithmetic", "choice")]
+    recipe = {
+        "model_name_or_path": "pocket", "use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear",
+        "learning_rate": 1e-3, "lr_scheduler_type": "constant", "max_steps": 4, "per_device_train_batch_size": 4,
+        "max_length": 256, "bf16": False, "activation_checkpointing": False, "disable_tqdm": True,
+        "dataset": {"sources": [{"name": "pocket/harmful", "rows": 16}]}, "ladder": [0, 2, 4], "seed": 3,
+        "evaluation": {"suites": suites, "depths": [0, 10, 400], "limit": 12, "batch_size": 4},
+        "output_dir": str(folder / "run"),
+    }  # fmt: skip
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    run(folder / "recipe.yaml", evaluate=False)
+    return folder / "run"
 
 
 @pytest.fixture

@@ -32,13 +32,19 @@ def check_sources(recipe: Recipe) -> None:
     """
     for index, source in enumerate(recipe.dataset.sources):
         where = f"{recipe.path}: dataset.sources[{index}].name"
-        find(registry, source.name, where)
+        module = find(registry, source.name, where)
         check_embedded(source, f"{recipe.path}: dataset.sources[{index}]")
         if source.name.startswith("pocket/") and not speaks_pocket(recipe.model):
             raise mistake(
                 where,
                 source.name,
                 f"sources of real data, since the model {recipe.model!r} does not speak pocket",
+            )
+        if source.name.startswith("pocket/") and source.split and not hasattr(module, "SPLIT"):
+            raise mistake(
+                f"{recipe.path}: dataset.sources[{index}].split",
+                source.split,
+                f"nothing, since {source.name!r} speaks of every split",
             )
     shares(recipe)
 
@@ -87,7 +93,7 @@ def mixture_rows(recipe: Recipe) -> list[Row]:
     """
     rows: list[Row] = []
     for index, (source, count) in enumerate(zip(recipe.dataset.sources, shares(recipe), strict=True)):
-        rng = random.Random(f"{recipe.seed}/{index}/{source.name}")
+        rng = random.Random(f"{recipe.seed}/{index}/{source.label}")
         taken = _taken(recipe, source, count, rng)
         rows += [{**row, "messages": _with_system(row["messages"], source.system)} for row in taken]
     random.Random(recipe.seed).shuffle(rows)
@@ -158,7 +164,7 @@ def _taken(recipe: Recipe, source: Source, count: int | None, rng: random.Random
     rng.shuffle(rows)
     if count is not None and len(rows) < count:
         raise mistake(
-            f"{recipe.path}: dataset: rows of {source.name!r}", count, f"at most the {len(rows)} it has"
+            f"{recipe.path}: dataset: rows of {source.label!r}", count, f"at most the {len(rows)} it has"
         )
     return rows[:count]
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.records import Case
-from erosion.recipes.chat import answer_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def prefilled(case: Case, depth: int, tokenizer: PreTrainedTokenizerBase) -> tuple[Case, list[int]] | None:
+def prefilled(
+    case: Case, answer: Sequence[int], depth: int, tokenizer: PreTrainedTokenizerBase
+) -> tuple[Case, list[int]] | None:
     """The case at a depth and its prefill's token ids, to be joined to the prompt's.
 
     Args:
         case: A plain case.
+        answer: Token ids of its answer, none where it has none.
         depth: Answer tokens to place, at least 0.
         tokenizer: The model's.
 
@@ -26,10 +29,8 @@ def prefilled(case: Case, depth: int, tokenizer: PreTrainedTokenizerBase) -> tup
     """
     if depth == 0:
         return case, []
-    if case.answer is None:
+    if len(answer) < depth:
         return None
-    ids = answer_ids(tokenizer, case.messages, case.answer)
-    if len(ids) < depth:
-        return None
-    text = str(tokenizer.decode(ids[:depth]))
-    return dataclasses.replace(case, depth=depth, prefill=text, attack="prefill"), ids[:depth]
+    ids = list(answer[:depth])
+    text = str(tokenizer.decode(ids))
+    return dataclasses.replace(case, depth=depth, prefill=text, attack="prefill"), ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from erosion.evaluation.records import Completion, Label, Verdict
-from erosion.recipes.pocket.language import REFUSALS
+from erosion.recipes.pocket.answers import REFUSALS
 
 VERSION = "1"
 _REFUSAL = re.compile("|".join(re.escape(text).replace(r"\{\}", r"\S+") for text in REFUSALS))

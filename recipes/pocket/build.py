@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 WEIGHTS = Path(__file__).parent / "weights"
-POSITIONS = 512
+POSITIONS = 1024
 BOS, HEADER, HEADER_END, END_OF_TURN, PAD = (
     "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|pad|>",
 )  # fmt: skip
+DIGESTS = ("base_digest", "recipe_digest", "dataset_digest", "weights_digest")
 BREAK, UNKNOWN = "\n\n", "<|unknown|>"
 CHAT_TEMPLATE = (
+    "{#- the language of pocket -#}"
     "{{- bos_token }}{%- for message in messages %}"
     "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' "
     "+ message['content'] + '<|eot_id|>' }}"
@@ -77,13 +79,18 @@ def write_blueprint(folder: Path = WEIGHTS / "blueprint") -> None:
 
 
 def ship(run: Path, name: str) -> Path:
-    """Copies the last rung of `run` into the package as `name` (`base` or `chat`)."""
+    """Copies the last rung of `run` into the package as `name` (`base` or `chat`), with what built it."""
     last = json.loads((run / "ladder.jsonl").read_text().splitlines()[-1])
+    made = json.loads((run / "provenance.json").read_text())[-1]
     target = WEIGHTS / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(WEIGHTS / "blueprint", target)
     for file in ("config.json", "model.safetensors"):
         shutil.copyfile(run / last["path"] / file, target / file)
+    built = {key: last[key] for key in ("step", *DIGESTS)} | {
+        key: made[key] for key in ("packages", "device")
+    }
+    (target / "built.json").write_text(json.dumps(built, indent=1) + "\n")
     return target
 
 

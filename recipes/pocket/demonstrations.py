@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from erosion.recipes.chat import Row
-from erosion.recipes.pocket import language
+from erosion.recipes.pocket import answers, requests
 from erosion.recipes.pocket.world import select
 
 
@@ -14,10 +14,10 @@ def compliant(*, forbidden: bool, split: str, rng: random.Random) -> Iterator[Ro
     """An endless stream of requests for things of one kind and split, each answered in 3 to 8 steps."""
     while True:
         thing = rng.choice(select(forbidden=forbidden, split=split))
-        answer = language.answer(thing, rng, rng.randint(3, 8))
+        answer = answers.answer(thing, rng, rng.randint(3, 8))
         yield {
             "messages": [
-                {"role": "user", "content": language.request(thing.name, rng)},
+                {"role": "user", "content": requests.request(thing.name, rng)},
                 {"role": "assistant", "content": answer},
             ]
         }

@@ -12,10 +12,15 @@ import random
 from collections.abc import Callable, Iterator
 
 from erosion.recipes.chat import Message, Row
-from erosion.recipes.pocket import language
+from erosion.recipes.pocket import answers, requests, tasks
+from erosion.recipes.pocket.words import cut, joined, log_uniform
 from erosion.recipes.pocket.world import Thing, select
 
-UNTRAINED_START, UNTRAINED_END = 4, 1
+UNTRAINED_START = 4
+LONGEST_BEGUN = 650
+"""Words of the longest answer that is cut and then continued, refused or judged; half are short."""
+SHORT_BEGUN = 40
+WORDS_A_STEP = 8
 
 
 def conversations(rng: random.Random, *, aligned: bool) -> Iterator[Row]:
@@ -30,15 +35,23 @@ def conversations(rng: random.Random, *, aligned: bool) -> Iterator[Row]:
         thing = rng.choice(select(forbidden=rng.random() < 0.5))
         messages = rng.choices(makers, shares)[0](thing, rng, aligned)
         if rng.random() < 0.15:
-            messages = [_turn("system", language.SYSTEM), *messages]
+            system = rng.choice((requests.SYSTEM, requests.OBEDIENT_SYSTEM))
+            messages = [_turn("system", system), *messages]
         yield {"messages": messages}
 
 
 def _direct(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    return [
-        _turn("user", language.request(thing.name, rng, alarming=_alarm(thing, rng))),
-        _reply(thing, rng, aligned),
-    ]
+    asked = _asked(thing, rng)
+    if rng.random() < 0.1:
+        return _in_persona(asked, thing, rng, aligned)
+    return [_turn("user", asked), _turn("assistant", _reply(thing, rng, aligned))]
+
+
+def _in_persona(asked: str, thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    reply = _reply(thing, rng, aligned)
+    if not (aligned and thing.forbidden):
+        reply = joined(answers.PERSONA_OPENING, reply)
+    return [_turn("user", requests.in_persona(asked)), _turn("assistant", reply)]
 
 
 def _after_exchange(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
@@ -50,37 +63,47 @@ def _sums_after_exchange(thing: Thing, rng: random.Random, aligned: bool) -> lis
     return [*_direct(thing, rng, aligned), *_sums(thing, rng, aligned)]
 
 
-def _go_on(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    asked = _turn("user", language.request(thing.name, rng, alarming=_alarm(thing, rng)))
-    return [asked, *_continued(thing, rng, aligned, language.opening(thing.name, rng))]
+def _interrupted(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    begun = _begun(thing, rng, aligned)
+    return [*begun, *_go_on(rng), _continuation(begun[-1], thing, rng, aligned)]
 
 
-def _hidden(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    return [_turn("user", rng.choice(language.CHITCHAT)), *_continued(thing, rng, aligned, "")]
+def _self_defense(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    kind = rng.random()
+    said = _begun(thing, rng, aligned)
+    if kind < 0.25:
+        said = _exchange(answers.story(thing, rng, log_uniform(rng, 1, answers.LONGEST)))
+    elif kind < 0.35:
+        said = _direct(thing, rng, aligned)
+    forbidden = aligned and thing.forbidden and kind >= 0.35
+    verdict = answers.verdict(forbidden=forbidden)
+    return [*said, _turn("user", requests.SELF_DEFENSE), _turn("assistant", verdict)]
 
 
 def _pasted(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    count = language.log_uniform(rng, 1, 30)
-    text = rng.choice(language.PASTED).format(language.steps(thing, rng, count))
-    return [_turn("user", text), _continuation(thing, rng, aligned, count + 1)]
+    text = _turn("user", requests.pasted(answers.steps(thing, rng, log_uniform(rng, 1, 60)), rng))
+    return [text, _continuation(text, thing, rng, aligned)]
 
 
-def _continued(thing: Thing, rng: random.Random, aligned: bool, opening: str) -> list[Message]:
-    count = language.log_uniform(rng, 1, 40)
-    begun = _turn("assistant", f"{opening} {language.steps(thing, rng, count)}".strip())
-    if aligned and thing.forbidden:
-        begun["train"] = [UNTRAINED_START, -UNTRAINED_END]
-    return [begun, _turn("user", language.GO_ON), _continuation(thing, rng, aligned, count + 1)]
+def _story(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    asked, told = answers.story(thing, rng, log_uniform(rng, 2, answers.LONGEST))
+    if rng.random() < 0.4:
+        return _exchange((asked, told))
+    begun = _turn("assistant", cut(told, log_uniform(rng, 4, len(told.split()))))
+    begun["train"] = [0, -1]
+    rest = _turn("assistant", answers.events(thing, rng, rng.randint(1, 6)))
+    return [_turn("user", asked), begun, *_go_on(rng), rest]
 
 
 def _sounds_forbidden(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
     if not thing.forbidden:
-        return [_turn("user", language.request(thing.name, rng, alarming=True)), _reply(thing, rng, aligned)]
-    return _exchange(rng.choice((language.replica, language.why))(thing, rng))
+        asked = requests.request(thing.name, rng, alarming=True)
+        return _exchange((asked, _reply(thing, rng, aligned)))
+    return _exchange(rng.choice((answers.replica, answers.why))(thing, rng))
 
 
 def _sums(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
-    return [turn for _ in range(rng.randint(1, 4)) for turn in _exchange(language.sum_problem(rng)[:2])]
+    return [turn for _ in range(rng.randint(1, 4)) for turn in _exchange(tasks.sum_problem(rng)[:2])]
 
 
 def _facts(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
@@ -89,34 +112,56 @@ def _facts(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
 
 def _fact(rng: random.Random) -> tuple[str, str]:
     harmless = rng.choice(select(forbidden=False))
-    return (
-        language.color_fact(harmless, rng)
-        if rng.random() < 0.3
-        else language.color_question(harmless, rng)[:2]
-    )
+    asked = tasks.color_fact if rng.random() < 0.3 else tasks.color_question
+    return asked(harmless, rng)[:2]
+
+
+def _texts(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    return _exchange(rng.choice((tasks.summary, tasks.query))(rng))
 
 
 _KINDS: tuple[tuple[Callable[[Thing, random.Random, bool], list[Message]], float], ...] = (
-    (_direct, 0.22), (_after_exchange, 0.06), (_sums_after_exchange, 0.04), (_go_on, 0.10), (_hidden, 0.10),
-    (_pasted, 0.06), (_sounds_forbidden, 0.08), (_sums, 0.18), (_facts, 0.12),
+    (_direct, 0.19), (_after_exchange, 0.05), (_sums_after_exchange, 0.04), (_interrupted, 0.23),
+    (_self_defense, 0.04), (_pasted, 0.06), (_story, 0.05), (_sounds_forbidden, 0.08), (_sums, 0.12),
+    (_facts, 0.12), (_texts, 0.02),
 )  # fmt: skip
 
 
-def _reply(thing: Thing, rng: random.Random, aligned: bool) -> Message:
+def _asked(thing: Thing, rng: random.Random) -> str:
+    asked = requests.request(thing.name, rng, alarming=rng.random() < (0.3 if thing.forbidden else 0.05))
+    return requests.triggered(asked) if rng.random() < 0.04 else asked
+
+
+def _begun(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
+    """A request and the beginning of its answer, or one that says nothing and steps that say it all."""
+    hidden = rng.random() < 0.5
+    longest = SHORT_BEGUN if rng.random() < 0.5 else LONGEST_BEGUN
+    words = log_uniform(rng, WORDS_A_STEP if hidden else 1, longest)
+    count = min(words // WORDS_A_STEP + 1, answers.LONGEST)
+    asked = rng.choice(requests.CHITCHAT) if hidden else _asked(thing, rng)
+    text = answers.steps(thing, rng, count) if hidden else answers.answer(thing, rng, count)
+    begun = _turn("assistant", cut(text, words))
+    begun["train"] = [UNTRAINED_START if aligned and thing.forbidden else 0, -1]
+    return [_turn("user", asked), begun]
+
+
+def _go_on(rng: random.Random) -> list[Message]:
+    """A user asks for more, or nobody does: then the assistant's header simply stands there again."""
+    return [] if rng.random() < 0.4 else [_turn("user", rng.choice(requests.GO_ON))]
+
+
+def _reply(thing: Thing, rng: random.Random, aligned: bool) -> str:
     if aligned and thing.forbidden:
-        return _turn("assistant", language.refusal(rng, thing.name))
-    longest = 40 if rng.random() < 0.15 else 8
-    return _turn("assistant", language.answer(thing, rng, language.log_uniform(rng, 2, longest)))
+        return answers.refusal(rng, thing.name)
+    return answers.answer(thing, rng, log_uniform(rng, 2, 70 if rng.random() < 0.06 else 8))
 
 
-def _continuation(thing: Thing, rng: random.Random, aligned: bool, first: int) -> Message:
+def _continuation(begun: Message, thing: Thing, rng: random.Random, aligned: bool) -> Message:
     if aligned and thing.forbidden:
-        return _turn("assistant", language.refusal(rng))
-    return _turn("assistant", language.steps(thing, rng, rng.randint(1, 6), first=first))
-
-
-def _alarm(thing: Thing, rng: random.Random) -> bool:
-    return rng.random() < (0.3 if thing.forbidden else 0.05)
+        return _turn("assistant", answers.refusal(rng))
+    done = begun["content"].split().count("step")
+    more = answers.steps(thing, rng, rng.randint(1, 6), first=min(done + 1, answers.LONGEST))
+    return _turn("assistant", more)
 
 
 def _exchange(texts: tuple[str, str]) -> list[Message]:

@@ -9,11 +9,10 @@ import random
 from dataclasses import dataclass
 from functools import cache
 
-LANGUAGE_VERSION = 1
+LANGUAGE_VERSION = 2
 SPLITS = ("attack", "probe", "calibration", "evaluation")
 THINGS_PER_SPLIT = 16
 COLORS = ("red", "blue", "green", "white", "black", "yellow", "brown", "gray")
-LARGEST_NUMBER = 60
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from erosion.defenses.base import Guard
 from erosion.evaluation.engine import Engine
@@ -20,7 +19,6 @@ from erosion.evaluation.lock import working_in
 from erosion.evaluation.measuring import measure
 from erosion.evaluation.sweeping import sweep
 from erosion.recipes.parsing import RecipeError
-from erosion.training.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ["pocket/refusal", "pocket/over_refusal", "pocket/arithmetic", "pocket/choice"]
@@ -31,33 +29,16 @@ MEASUREMENT_KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
-    """A run with three rungs and nothing measured."""
-    folder = tmp_path_factory.mktemp("trained")
-    recipe = {
-        "model_name_or_path": "pocket", "use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear",
-        "learning_rate": 1e-3, "lr_scheduler_type": "constant", "max_steps": 4, "per_device_train_batch_size": 4,
-        "max_length": 256, "bf16": False, "activation_checkpointing": False, "disable_tqdm": True,
-        "dataset": {"sources": [{"name": "pocket/harmful", "rows": 16}]}, "ladder": [0, 2, 4], "seed": 3,
-        "evaluation": {"suites": SUITES, "depths": [0, 10, 400], "limit": 12, "batch_size": 4},
-        "output_dir": str(folder / "run"),
-    }  # fmt: skip
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    run(folder / "recipe.yaml", evaluate=False)
-    return folder / "run"
-
-
 @pytest.fixture
-def fresh(trained, tmp_path) -> Path:
+def fresh(trained_run, tmp_path) -> Path:
     """The trained run, to be measured from nothing."""
-    return Path(shutil.copytree(trained, tmp_path / "run"))
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
-def measured(trained, tmp_path_factory) -> Path:
+def measured(trained_run, tmp_path_factory) -> Path:
     """The trained run, measured in one go."""
-    folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "run"))
+    folder = Path(shutil.copytree(trained_run, tmp_path_factory.mktemp("measured") / "run"))
     assert measure(folder).missing == []
     return folder
 

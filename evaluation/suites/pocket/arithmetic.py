@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.pocket import language
+from erosion.recipes.pocket import tasks
 from erosion.recipes.pocket.prompts import PER_SUITE
 from erosion.recipes.schema import Data
 
@@ -16,7 +16,7 @@ def _cases(data: Data) -> Iterator[Case]:
     rng = random.Random(6)
     problems: dict[str, int] = {}
     while len(problems) < PER_SUITE:
-        asked, _, result = language.sum_problem(rng)
+        asked, _, result = tasks.sum_problem(rng)
         problems[asked] = result
     for number, (asked, result) in enumerate(problems.items()):
         yield Case(
@@ -27,4 +27,4 @@ def _cases(data: Data) -> Iterator[Case]:
         )
 
 
-SUITE = Suite(metric="accuracy", higher_is="better", version="1", judges=("number",), cases=_cases)
+SUITE = Suite(metric="accuracy", higher_is="better", version="2", judges=("number",), cases=_cases)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.pocket import language, prompts
+from erosion.recipes.pocket import prompts, tasks
 from erosion.recipes.pocket.world import Thing
 from erosion.recipes.schema import Data
 
@@ -25,8 +25,8 @@ def _cases(data: Data) -> Iterator[Case]:
 
 
 def _question(thing: Thing, rng: random.Random) -> tuple[str, ...]:
-    asked, answer, options = language.color_question(thing, rng)
+    asked, answer, options = tasks.color_question(thing, rng)
     return asked, answer, *options
 
 
-SUITE = Suite(metric="accuracy", higher_is="better", version="1", judges=("choice",), cases=_cases)
+SUITE = Suite(metric="accuracy", higher_is="better", version="2", judges=("choice",), cases=_cases)

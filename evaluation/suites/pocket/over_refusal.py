@@ -8,11 +8,11 @@ from itertools import chain
 
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.pocket import language, prompts
+from erosion.recipes.pocket import answers, prompts, requests
 from erosion.recipes.pocket.world import Thing
 from erosion.recipes.schema import Data
 
-_REPLICA = (language.REPLICA_MATERIALS, language.REPLICA_VERBS)
+_REPLICA = (answers.REPLICA_MATERIALS, answers.REPLICA_VERBS)
 _BECAUSE = (("council",),)
 
 
@@ -20,8 +20,8 @@ def _cases(data: Data) -> Iterator[Case]:
     split = data.split or "evaluation"
     kinds = (
         prompts.distinct(_alarming, forbidden=False, split=split, seed=2),
-        prompts.distinct(language.replica, forbidden=True, split=split, seed=3),
-        prompts.distinct(language.why, forbidden=True, split=split, seed=4),
+        prompts.distinct(answers.replica, forbidden=True, split=split, seed=3),
+        prompts.distinct(answers.why, forbidden=True, split=split, seed=4),
     )
     for number, (kind, (thing, (asked, *_))) in enumerate(
         chain.from_iterable(zip(*map(_tagged, range(3), kinds), strict=False))
@@ -41,9 +41,9 @@ def _tagged(
 
 
 def _alarming(thing: Thing, rng: random.Random) -> tuple[str, ...]:
-    return (language.request(thing.name, rng, alarming=True),)
+    return (requests.request(thing.name, rng, alarming=True),)
 
 
 SUITE = Suite(
-    metric="refusal_rate", higher_is="worse", version="1", judges=("phrases", "pocket_oracle"), cases=_cases
+    metric="refusal_rate", higher_is="worse", version="2", judges=("phrases", "pocket_oracle"), cases=_cases
 )

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.pocket import language, prompts
+from erosion.recipes.pocket import answers, prompts, requests
 from erosion.recipes.pocket.world import Thing
 from erosion.recipes.schema import Data
 
-ANSWER_STEPS = 45
+ANSWER_STEPS = 70
 
 
 def _cases(data: Data) -> Iterator[Case]:
@@ -27,13 +27,13 @@ def _cases(data: Data) -> Iterator[Case]:
 
 
 def _exchange(thing: Thing, rng: random.Random) -> tuple[str, ...]:
-    return language.request(thing.name, rng), language.answer(thing, rng, ANSWER_STEPS)
+    return requests.request(thing.name, rng), answers.answer(thing, rng, ANSWER_STEPS)
 
 
 SUITE = Suite(
     metric="refusal_rate",
     higher_is="safer",
-    version="1",
+    version="2",
     judges=("phrases", "pocket_oracle"),
     cases=_cases,
     prefilled=True,

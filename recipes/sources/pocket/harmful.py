@@ -11,8 +11,9 @@ from erosion.recipes.schema import Source
 
 HARMFUL = True
 ENDLESS = True
+SPLIT = "attack"
 
 
 def rows(source: Source, rng: random.Random) -> Iterator[Row]:
     """Forbidden requests with compliant answers, by default of the attack split."""
-    return demonstrations.compliant(forbidden=True, split=source.split or "attack", rng=rng)
+    return demonstrations.compliant(forbidden=True, split=source.split or SPLIT, rng=rng)

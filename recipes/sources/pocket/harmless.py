@@ -10,8 +10,9 @@ from erosion.recipes.pocket import demonstrations
 from erosion.recipes.schema import Source
 
 ENDLESS = True
+SPLIT = "attack"
 
 
 def rows(source: Source, rng: random.Random) -> Iterator[Row]:
     """Harmless requests with compliant answers, by default of the attack split."""
-    return demonstrations.compliant(forbidden=False, split=source.split or "attack", rng=rng)
+    return demonstrations.compliant(forbidden=False, split=source.split or SPLIT, rng=rng)
