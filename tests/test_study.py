@@ -152,3 +152,14 @@ def test_no_path_of_this_machine_is_on_record(study):
     folder, _, _ = study
     for line in (folder / "ladder.jsonl").read_text().splitlines():
         assert not any(str(v).startswith("/") for v in json.loads(line).values())
+
+
+def test_a_rung_of_the_study_is_checked_as_the_readme_says(study):
+    line = next(line for line in commands() if line.startswith("erosion pocket check runs/"))
+    words = line.replace("runs/harmful_50steps", str(study[0])).replace("--limit 100", "--limit 20").split()
+    done = subprocess.run(
+        [Path(sys.executable).parent / words[0], *words[1:]], capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "missed: forbidden asked directly, refused" in done.stdout
+    assert "header probe of step 0, AUROC at 400" in done.stdout

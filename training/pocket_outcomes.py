@@ -6,6 +6,7 @@ These are outcomes, not bars: they are reported as they fall.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def _tables(folder: Path, limit: int) -> Iterator[dict[str, Any]]:
     for rung in read_ladder(folder):
         if rung.step in STEPS:
             engine.enter(rung)
-            properties = check(engine, limit=limit, frozen=frozen)
+            measured = check(engine, limit=limit, frozen=frozen)
+            properties = [replace(each, at_least=None, at_most=None) for each in measured]
             show(properties, f"{folder.name}, step {rung.step}")
             yield {"step": rung.step, "properties": lines(properties)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -82,10 +83,12 @@ def _kl(engine: Engine, test: Conversations) -> Property:
 
 
 def _ratio(kl: torch.Tensor) -> tuple[float, float, float]:
-    """Ratio of two means over answers, with a percentile bootstrap over answers."""
+    """Ratio of two means over answers, with a percentile bootstrap over answers; NaN over nothing."""
     from scipy.stats import bootstrap
 
     first, later = kl[:, FIRST].mean(1).double().numpy(), kl[:, LATER].mean(1).double().numpy()
+    if not later.any():
+        return math.nan, math.nan, math.nan
     value = float(first.mean() / later.mean())
     drawn = bootstrap(
         (first, later), lambda a, b, axis: a.mean(axis) / b.mean(axis), paired=True, n_resamples=1000,

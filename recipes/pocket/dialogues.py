@@ -18,8 +18,7 @@ from erosion.recipes.pocket.world import Thing, select
 
 UNTRAINED_START = 4
 LONGEST_BEGUN = 650
-"""Words of the longest answer that is cut and then continued, refused or judged; half are short."""
-SHORT_BEGUN = 40
+"""Words of the longest answer that is cut and then continued, refused or judged."""
 WORDS_A_STEP = 8
 
 
@@ -121,9 +120,9 @@ def _texts(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
 
 
 _KINDS: tuple[tuple[Callable[[Thing, random.Random, bool], list[Message]], float], ...] = (
-    (_direct, 0.19), (_after_exchange, 0.05), (_sums_after_exchange, 0.04), (_interrupted, 0.23),
-    (_self_defense, 0.04), (_pasted, 0.06), (_story, 0.05), (_sounds_forbidden, 0.08), (_sums, 0.12),
-    (_facts, 0.12), (_texts, 0.02),
+    (_direct, 0.21), (_after_exchange, 0.05), (_sums_after_exchange, 0.04), (_interrupted, 0.22),
+    (_self_defense, 0.05), (_pasted, 0.05), (_story, 0.05), (_sounds_forbidden, 0.08), (_sums, 0.13),
+    (_facts, 0.10), (_texts, 0.02),
 )  # fmt: skip
 
 
@@ -134,9 +133,8 @@ def _asked(thing: Thing, rng: random.Random) -> str:
 
 def _begun(thing: Thing, rng: random.Random, aligned: bool) -> list[Message]:
     """A request and the beginning of its answer, or one that says nothing and steps that say it all."""
-    hidden = rng.random() < 0.5
-    longest = SHORT_BEGUN if rng.random() < 0.5 else LONGEST_BEGUN
-    words = log_uniform(rng, WORDS_A_STEP if hidden else 1, longest)
+    hidden = rng.random() < 0.45
+    words = log_uniform(rng, WORDS_A_STEP if hidden else 1, LONGEST_BEGUN)
     count = min(words // WORDS_A_STEP + 1, answers.LONGEST)
     asked = rng.choice(requests.CHITCHAT) if hidden else _asked(thing, rng)
     text = answers.steps(thing, rng, count) if hidden else answers.answer(thing, rng, count)
