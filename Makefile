@@ -1,8 +1,8 @@
 # make study   the erosion curve of the embedded model, from a bare clone
 # make test    the whole test suite, from a bare clone
 # make check   lint, types and import direction
-# make pocket-check    measures the properties of the embedded model's weights (about 4 minutes on 2 cores)
-# make pocket          rebuilds those weights and measures them (about 35 minutes)
+# make pocket-check    measures the properties of the embedded model's weights (under 4 minutes on 2 cores)
+# make pocket          rebuilds those weights and measures them (about 38 minutes)
 # make pocket-card     writes their card: properties, outcomes under fine-tuning, what built them
 # make test-rebuild    rebuilds them in a copy of this checkout and checks the copy
 
@@ -29,9 +29,9 @@ check: install-dev .mypy/erosion
 	$(BIN)/lint-imports
 
 pocket: install
-	$(BIN)/accelerate launch training/sft.py recipes/pocket/base.yaml
+	$(BIN)/accelerate launch training/sft.py recipes/pocket/base.yaml --no-evaluate
 	$(BIN)/python -m erosion.recipes.pocket.build ship runs/pocket_base base
-	$(BIN)/accelerate launch training/sft.py recipes/pocket/align.yaml
+	$(BIN)/accelerate launch training/sft.py recipes/pocket/align.yaml --no-evaluate
 	$(BIN)/python -m erosion.recipes.pocket.build ship runs/pocket_chat chat
 	$(BIN)/erosion pocket check
 

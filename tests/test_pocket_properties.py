@@ -35,6 +35,7 @@ def test_the_shipped_weights_hold_every_bar(checked):
 def test_the_model_card_is_of_these_weights_and_holds_every_bar_on_a_thousand_prompts(checked):
     card = json.loads((WEIGHTS / "properties.json").read_text())
     assert card["weights_digest"] == checked[1]["weights_digest"]
+    assert json.loads((WEIGHTS / "outcomes.json").read_text())["of"] == card["weights_digest"]
     assert card["limit"] == 1000
     assert [line["name"] for line in card["properties"]] == [
         line["name"] for line in checked[1]["properties"]

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     check.set_defaults(verb=_pocket_check)
 
     outcomes = pocket.add_parser("outcomes", help="the same table after harmful and harmless fine-tuning")
-    outcomes.add_argument("--limit", type=_count, default=200, help="prompts a property (default 200)")
+    outcomes.add_argument("--limit", type=_count, default=60, help="prompts a property (default 60)")
     outcomes.add_argument("--runs", type=Path, default=Path("runs/pocket_outcomes"), help="where the runs go")
     outcomes.add_argument("--json", type=Path, help="write the numbers here too")
     outcomes.set_defaults(verb=_pocket_outcomes)
@@ -63,8 +63,8 @@ def _pocket_outcomes(given: argparse.Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"given {text!r}, allowed a whole number from 1")
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"given {text!r}, allowed a whole number from 2")
     return int(text)
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from erosion import recipes
-from erosion.evaluation.checkpoints import read_ladder
+from erosion.evaluation.checkpoints import base_digest, read_ladder
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_model, load_tokenizer
 from erosion.evaluation.pocket.check import check
 from erosion.evaluation.pocket.header import HeaderProbe
 from erosion.evaluation.pocket.reporting import lines, show, write
+from erosion.recipes.parsing import RecipeError
 from erosion.training.run import run
 
 ATTACKS = {"harmful": "harmful_50steps.yaml", "harmless": "benign_50steps.yaml"}
@@ -43,7 +44,7 @@ def outcomes(runs: Path, *, limit: int, file: Path | None) -> list[dict[str, Any
             for table in _tables(folder, limit):
                 tables.append({"attack": attack, "learning_rate": rate, **table})
                 if file is not None:
-                    write(file, {"limit": limit, "tables": tables})
+                    write(file, {"of": base_digest("pocket"), "limit": limit, "tables": tables})
     return tables
 
 
@@ -58,6 +59,8 @@ def _tables(folder: Path, limit: int) -> Iterator[dict[str, Any]]:
     frozen = HeaderProbe.fitted(load_model("pocket"), engine.tokenizer)
     for rung in read_ladder(folder):
         if rung.step in STEPS:
+            if not rung.is_intact():
+                raise RecipeError(f"step {rung.step}: {rung.folder} does not match its digest")
             engine.enter(rung)
             measured = check(engine, limit=limit, frozen=frozen)
             properties = [replace(each, at_least=None, at_most=None) for each in measured]

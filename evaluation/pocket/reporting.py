@@ -47,7 +47,7 @@ def measured(
     use_all_cores()
     started = time.perf_counter()
     engine, digest = opened(run, step)
-    frozen = HeaderProbe.fitted(load_model("pocket"), engine.tokenizer) if _tuned(run) else None
+    frozen = None if run is None else HeaderProbe.fitted(load_model(engine.base), engine.tokenizer)
     with _progress() as advance:
         properties = check(engine, limit=limit, frozen=frozen, advance=advance)
     show(properties, f"{run or 'pocket'}, {limit} prompts a property, {time.perf_counter() - started:.0f} s")
@@ -93,10 +93,6 @@ def write(file: Path, content: dict[str, Any]) -> None:
     part = file.with_name(file.name + ".part")
     part.write_text(json.dumps(content, indent=1) + "\n")
     part.replace(file)
-
-
-def _tuned(run: Path | None) -> bool:
-    return run is not None
 
 
 def _rung(run: Path, rungs: Sequence[Checkpoint], step: int | None) -> Checkpoint:

@@ -1,6 +1,6 @@
 """What the assistant says in its world: steps, stories, refusals and verdicts on its own answer.
 
-A step takes about nine tokens and a sentence of a story about eight, so that `LONGEST` of them are more than
+A step takes about ten tokens and a sentence of a story about nine, so that `LONGEST` of them are more than
 600 tokens.
 """
 

@@ -70,6 +70,6 @@ def test_a_rung_is_checked_with_the_probe_of_step_0_beside_its_own(trained_run, 
 
 def test_a_count_is_a_whole_number(capsys):
     with pytest.raises(SystemExit) as error:
-        main(["pocket", "check", "--limit", "0"])
+        main(["pocket", "check", "--limit", "1"])
     assert error.value.code == 2
-    assert "given '0', allowed a whole number from 1" in capsys.readouterr().err
+    assert "given '1', allowed a whole number from 2" in capsys.readouterr().err
