@@ -130,6 +130,8 @@ def test_a_forbidden_thing_s_story_names_no_way_of_making_it():
 def test_a_refusal_comes_in_styles(style):
     text = answers.refusal(random.Random(1), "bolax", style=style)
     assert text.endswith(answers.STYLES[style])
+    others = {end for name, end in answers.STYLES.items() if end and name != style}
+    assert not any(end in text for end in others)
 
 
 def test_a_long_answer_reaches_600_tokens():
