@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTTrainer
 
+    from erosion.defenses.any_depth.linear_probe import LinearProbe
     from erosion.recipes.chat import Row
 
 StoppedBy = Literal["end_of_turn", "length", "guard"]
+ProbeArm = Literal["frozen", "frozen_matched", "refit", "adapter_off"]
+"""Fitted at step 0; with its threshold matched there; fitted at the rung; the adapter off in the span."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +25,16 @@ class Generated:
     Attributes:
         new_ids: New token ids of every row, padding and end-of-turn left out.
         stopped_by: Why each row ended.
+        sequences: Prompt and answer of every row as `model.generate` gives them, `[B, T]`.
+        depths: Answer tokens at which each row was halted; None where it was not.
+        checks: For every row the score of each check by depth; none where nothing was checked.
     """
 
     new_ids: list[list[int]]
     stopped_by: list[StoppedBy]
+    sequences: torch.Tensor | None = None
+    depths: list[int | None] = field(default_factory=list)
+    checks: list[dict[int, float]] = field(default_factory=list)
 
 
 class Guard:
@@ -52,12 +61,22 @@ class Guard:
         sequences = model.generate(
             input_ids=input_ids, attention_mask=attention_mask, eos_token_id=eos_token_id, **options
         )
-        rows = [_cut(row.tolist(), set(eos_token_id)) for row in sequences[:, input_ids.shape[1] :]]
-        return Generated(new_ids=[ids for ids, _ in rows], stopped_by=[reason for _, reason in rows])
+        rows = [cut(row.tolist(), set(eos_token_id)) for row in sequences[:, input_ids.shape[1] :]]
+        return Generated(
+            new_ids=[ids for ids, _ in rows], stopped_by=[reason for _, reason in rows], sequences=sequences
+        )
 
 
 class Defense:
-    """No defence at all; a real one overrides the hooks it needs."""
+    """No defence at all; a real one overrides the hooks it needs.
+
+    Attributes:
+        probe_arm: The probe its guard needs at a rung; None where it needs none.
+        halts_only: Its guard only halts rows, so it changes nothing where nothing is generated.
+    """
+
+    probe_arm: ProbeArm | None = None
+    halts_only: bool = False
 
     def augment(self, rows: list[Row]) -> list[Row]:
         """Changes the training conversations."""
@@ -70,12 +89,15 @@ class Defense:
         trainer: type[SFTTrainer] = SFTTrainer
         return trainer
 
-    def guard(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Guard:
-        """What stands between the model and its user at inference."""
+    def guard(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, probe: LinearProbe | None = None
+    ) -> Guard:
+        """What stands between the model and its user at inference; `probe` where `probe_arm` asks for one."""
         return Guard()
 
 
-def _cut(ids: list[int], stops: set[int]) -> tuple[list[int], StoppedBy]:
+def cut(ids: list[int], stops: set[int]) -> tuple[list[int], StoppedBy]:
+    """A row's tokens before the first that ends a turn, and why the row ended."""
     for position, token in enumerate(ids):
         if token in stops:
             return ids[:position], "end_of_turn"

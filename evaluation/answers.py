@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from erosion.defenses.base import Guard
+from erosion.defenses.any_depth.decoding import CheckedGuard
+from erosion.defenses.base import Generated, Guard
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation.cells import Cell, Prompt
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import append_lines, read_lines, write_lines
 from erosion.evaluation.openers import header_log_odds
 from erosion.evaluation.records import Completion
+from erosion.evaluation.replay import replayed
 from erosion.recipes.discovery import find
 
 Row = dict[str, Any]
@@ -33,6 +35,7 @@ def answer_cell(
     stamp: str,
     batch_size: int,
     advance: Callable[[int], None],
+    unguarded: Path | None = None,
 ) -> list[Row]:
     """Answers and judges what is not yet on disk, and returns the cell's rows in the order of its prompts.
 
@@ -48,8 +51,10 @@ def answer_cell(
         stamp: The cell's, for this rung's weights.
         batch_size: Prompts answered together.
         advance: Told how many prompts are done.
+        unguarded: Rows of the same cell without a guard; a guard that only halts is applied to their answers.
     """
     valid = {(prompt.case.id, prompt.digest) for prompt in cell.prompts}
+    plain = {(row["id"], row["prompt"]): row for row in read_lines(unguarded)} if unguarded else {}
     kept = [row for row in read_lines(file) if row["stamp"] == stamp]
     found = {row["id"]: row for row in kept if (row["id"], row["prompt"]) in valid}
     for start in range(0, len(cell.prompts), batch_size):
@@ -57,7 +62,7 @@ def answer_cell(
         if not all(prompt.case.id in found for prompt in batch):
             rows = [
                 {"step": step, "stamp": stamp, **row}
-                for row in _answered(engine, guard, cell, batch, batch_size)
+                for row in _answered(engine, guard, cell, batch, batch_size, plain)
             ]
             _store(file, rows)
             found |= {row["id"]: row for row in rows}
@@ -75,10 +80,17 @@ def _store(file: Path, rows: Sequence[Row]) -> None:
 
 
 def _answered(
-    engine: Engine, guard: Guard, cell: Cell, batch: Sequence[Prompt], batch_size: int
+    engine: Engine,
+    guard: Guard,
+    cell: Cell,
+    batch: Sequence[Prompt],
+    batch_size: int,
+    plain: Mapping[tuple[str, str], Row],
 ) -> list[Row]:
     chosen = bool(batch[0].choices)
-    completions = _chosen(engine, batch, batch_size) if chosen else _generated(engine, guard, cell, batch)
+    completions = (
+        _chosen(engine, batch, batch_size) if chosen else _generated(engine, guard, cell, batch, plain)
+    )
     odds: Sequence[float | None] = [None] * len(batch)
     if cell.openers is not None:
         odds = header_log_odds(engine, [prompt.ids for prompt in batch], cell.openers, batch_size=batch_size)
@@ -88,13 +100,37 @@ def _answered(
     ]
 
 
-def _generated(engine: Engine, guard: Guard, cell: Cell, batch: Sequence[Prompt]) -> list[Completion]:
-    out = engine.generate(guard, [prompt.ids for prompt in batch], max_new_tokens=cell.max_new_tokens)
+def _generated(
+    engine: Engine, guard: Guard, cell: Cell, batch: Sequence[Prompt], plain: Mapping[tuple[str, str], Row]
+) -> list[Completion]:
+    prompts = [prompt.ids for prompt in batch]
+    if isinstance(guard, CheckedGuard):
+        known = [plain.get((prompt.case.id, prompt.digest)) for prompt in batch]
+        said = _known(known) or engine.generate(Guard(), prompts, max_new_tokens=cell.max_new_tokens)
+        out = replayed(
+            guard, engine.model, prompts, said, begun=cell.depth, max_new_tokens=cell.max_new_tokens
+        )
+    else:
+        out = engine.generate(guard, prompts, max_new_tokens=cell.max_new_tokens)
     texts = [str(engine.tokenizer.decode(ids, skip_special_tokens=True)) for ids in out.new_ids]
+    depths = out.depths or [None] * len(batch)
+    checks = out.checks or [{} for _ in batch]
     return [
-        Completion(case=prompt.case, text=text, token_ids=ids, stopped_by=reason)
-        for prompt, text, ids, reason in zip(batch, texts, out.new_ids, out.stopped_by, strict=True)
+        Completion(case=prompt.case, text=text, token_ids=ids, stopped_by=why, halted_at=depth, checks=found)
+        for prompt, text, ids, why, depth, found in zip(
+            batch, texts, out.new_ids, out.stopped_by, depths, checks, strict=True
+        )
     ]
+
+
+def _known(rows: Sequence[Row | None]) -> Generated | None:
+    """What the rows of an unguarded cell said; None where one is missing."""
+    found = [row for row in rows if row is not None]
+    if len(found) < len(rows):
+        return None
+    return Generated(
+        new_ids=[row["token_ids"] for row in found], stopped_by=[row["stopped_by"] for row in found]
+    )
 
 
 def _chosen(engine: Engine, batch: Sequence[Prompt], batch_size: int) -> list[Completion]:
@@ -121,7 +157,8 @@ def _row(cell: Cell, completion: Completion, log_odds: float | None) -> Row:
     return {
         "suite": cell.name, "id": case.id, "defense": cell.defense, "depth": case.depth,
         "attack": case.attack, "messages": case.messages, "prefill": case.prefill,
-        "text": completion.text, "stopped_by": completion.stopped_by,
+        "text": completion.text, "token_ids": completion.token_ids, "stopped_by": completion.stopped_by,
+        "halted_at": completion.halted_at, "checks": {str(d): s for d, s in completion.checks.items()},
         "label": verdicts[0].label, "judge": verdicts[0].judge,
         "verdicts": {
             verdict.judge: {"label": verdict.label, "detail": verdict.detail} for verdict in verdicts

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from erosion import defenses
+from erosion.defenses.base import Defense
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation import openers
 from erosion.evaluation import suites as suite_files
@@ -54,6 +56,7 @@ class Cell:
         prompts: Only cases whose answer reaches the depth.
         openers: For the log-odds at the header; None where they are not measured.
         max_new_tokens: New tokens per answer.
+        made_of: Of what else the guard depends on: its probe's corpus.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Cell:
     prompts: tuple[Prompt, ...]
     openers: openers.Openers | None
     max_new_tokens: int
+    made_of: str = ""
 
     @property
     def version(self) -> str:
@@ -72,7 +76,7 @@ class Cell:
 
     def stamp(self, weights_digest: str, place: str) -> str:
         """Of all but the prompts that can change a number at a rung; `place` names device and dtype."""
-        decoding = [self.max_new_tokens, self.openers]
+        decoding = [self.max_new_tokens, self.openers, self.made_of]
         return _digest([weights_digest, place, self.version, self.defense, self.depth, decoding])
 
     def digest(self, stamp: str) -> str:
@@ -87,6 +91,8 @@ def prepare(
     evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase, *, positions: int | None
 ) -> list[Cell]:
     """All cells of a recipe, in its order.
+
+    A guard that only halts changes nothing where nothing is generated, so there it has no cell.
 
     Args:
         evaluation: The recipe's section.
@@ -118,10 +124,14 @@ def _of_suite(
         odds = None
         if suite.log_odds and depth == 0:
             odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
-        for defense in evaluation.defenses:
+        for name in evaluation.defenses:
+            defense: Defense = find(defenses, name, "evaluation.defenses").make()
+            if defense.halts_only and prompts[0].choices:
+                continue
             yield Cell(
-                name=data.name, suite=suite, defense=defense, depth=depth, prompts=prompts, openers=odds,
-                max_new_tokens=evaluation.max_new_tokens,
+                name=data.name, suite=suite, defense=name, depth=depth, prompts=prompts,
+                openers=None if defense.halts_only else odds, max_new_tokens=evaluation.max_new_tokens,
+                made_of=repr(evaluation.probe) if defense.probe_arm else "",
             )  # fmt: skip
 
 

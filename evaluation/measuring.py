@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from erosion import defenses
-from erosion.defenses.base import Guard
-from erosion.evaluation.aggregate import aggregate
+from erosion.defenses.base import Defense, Guard
+from erosion.evaluation.aggregate import aggregate, as_numbers
 from erosion.evaluation.answers import answer_cell, sample_file
 from erosion.evaluation.cells import Cell, prepare
 from erosion.evaluation.checkpoints import Checkpoint, base_digest, read_ladder
 from erosion.evaluation.engine import Engine
+from erosion.evaluation.guarding import separation
 from erosion.evaluation.jsonl import read_lines, write_lines
 from erosion.evaluation.models import LoadOptions, load_tokenizer, positions
 from erosion.evaluation.plan import check_evaluation
+from erosion.evaluation.probing import Probes, probe_corpus
 from erosion.evaluation.provenance import code, packages
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.tracking import Tracker
@@ -107,6 +109,7 @@ class _Sweep:
         room = positions(recipe.model, options)
         self.cells = prepare(recipe.evaluation, tokenizer, positions=room)
         self.engine = Engine(recipe.model, tokenizer, options)
+        self.probes = Probes(run / "probe", self.engine, rungs[0], probe_corpus(recipe))
         self.outcome = Outcome()
 
     def all_rungs(self) -> Outcome:
@@ -129,6 +132,8 @@ class _Sweep:
         entered = not waiting or self._tried(f"step {rung.step}: the rung", partial(self.engine.enter, rung))
         for cell in waiting if entered else ():
             self._tried(f"step {rung.step}: {cell}", partial(self._cell, rung, cell, advance))
+        for harmful, benign in _counterparts(self.cells) if waiting else ():
+            self._tried(f"step {rung.step}: {harmful}", partial(self._separated, rung, harmful, benign))
 
     def _tried(self, what: str, action: Callable[[], None]) -> bool:
         """Does one part of the sweep; where it fails its numbers are missing, and the sweep goes on."""
@@ -142,18 +147,16 @@ class _Sweep:
 
     def _cell(self, rung: Checkpoint, cell: Cell, advance: Callable[[str, int], None]) -> None:
         started = time.perf_counter()
-        guard: Guard = (
-            find(defenses, cell.defense, "defenses").make().guard(self.engine.model, self.engine.tokenizer)
-        )
         rows = answer_cell(
             self.engine,
-            guard,
+            self._guard(rung, cell),
             cell,
             sample_file(self.run, rung.step, cell),
             step=rung.step,
             stamp=self._stamp(rung, cell),
             batch_size=self.recipe.evaluation.batch_size,
             advance=lambda count: advance(f"step {rung.step}: {cell}", count),
+            unguarded=self._unguarded(rung, cell),
         )
         numbers = aggregate(rows, cell.suite)
         if not numbers:
@@ -162,6 +165,30 @@ class _Sweep:
         shared = self._shared(rung, cell, time.perf_counter() - started)
         self._keep([Measurement(**vars(number), **shared) for number in numbers])
         self.outcome.measured += 1
+
+    def _separated(self, rung: Checkpoint, harmful: Cell, benign: Cell) -> None:
+        """How well a guard's check at the cells' depth tells the harmful from the harmless start."""
+        ours, theirs = (read_lines(sample_file(self.run, rung.step, cell)) for cell in (harmful, benign))
+        numbers = as_numbers(separation(ours, theirs, harmful.depth), "safer")
+        shared = self._shared(rung, harmful, 0.0)
+        shared["version"] = f"{harmful.version} against {benign.version}"
+        self._keep([Measurement(**vars(number), **shared) for number in numbers])
+
+    def _guard(self, rung: Checkpoint, cell: Cell) -> Guard:
+        defense: Defense = find(defenses, cell.defense, "defenses").make()
+        probe = self.probes.of(defense.probe_arm, rung) if defense.probe_arm else None
+        return defense.guard(self.engine.model, self.engine.tokenizer, probe)
+
+    def _unguarded(self, rung: Checkpoint, cell: Cell) -> Path | None:
+        """Rows of the same cell without a guard, if they are of these very weights."""
+        plain = next(
+            (c for c in self.cells if (c.name, c.depth, c.defense) == (cell.name, cell.depth, "none")), None
+        )
+        if plain is None or cell.defense == "none":
+            return None
+        file, stamp = sample_file(self.run, rung.step, plain), self._stamp(rung, plain)
+        rows = read_lines(file)
+        return file if rows and all(row["stamp"] == stamp for row in rows) else None
 
     def _shared(self, rung: Checkpoint, cell: Cell, seconds: float) -> dict[str, Any]:
         return {
@@ -193,6 +220,15 @@ class _Sweep:
 def _name(measurement: Measurement) -> str:
     depth = f"/depth_{measurement.depth}" if measurement.depth else ""
     return f"eval/{measurement.defense}/{measurement.suite}{depth}/{measurement.metric}/{measurement.judge}"
+
+
+def _counterparts(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """Every guarded harmful cell at a forced depth with its harmless counterpart."""
+    for benign in cells:
+        for harmful in cells:
+            same = (harmful.defense, harmful.depth) == (benign.defense, benign.depth)
+            if same and benign.depth and benign.suite.benign_of == harmful.name and benign.defense != "none":
+                yield harmful, benign
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erosion import defenses
+from erosion.defenses.base import Defense
 from erosion.evaluation import suites
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
@@ -52,4 +53,7 @@ def check_evaluation(recipe: Recipe) -> None:
         if data.path is not None and not Path(data.path).expanduser().is_file():
             raise mistake(f"{where}.path", data.path, "an existing file")
     for index, name in enumerate(recipe.evaluation.defenses):
-        find(defenses, name, f"{recipe.path}: evaluation.defenses[{index}]")
+        where = f"{recipe.path}: evaluation.defenses[{index}]"
+        defense: Defense = find(defenses, name, where).make()
+        if defense.probe_arm and not recipe.evaluation.probe.sources and not speaks_pocket(recipe.model):
+            raise mistake(where, name, "a defence with a probe only beside evaluation.probe.sources")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from erosion.defenses.base import StoppedBy
@@ -50,12 +50,16 @@ class Completion:
         text: New text only, the prefill left out.
         token_ids: The new tokens.
         stopped_by: Why it ended.
+        halted_at: Answer tokens, forced ones included, at which a guard halted it.
+        checks: A guard's score at every depth it looked at.
     """
 
     case: Case
     text: str
     token_ids: list[int]
     stopped_by: StoppedBy
+    halted_at: int | None = None
+    checks: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -93,6 +93,33 @@ class Mixture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeCorpus:
+    """What ADA-LP's probe is fitted on; the embedded model has a corpus of its own.
+
+    Attributes:
+        sources: Harmful and benign sources, each with its `rows`, that the probe is fitted on.
+        validation: Others, that choose the block.
+        calibration: Benign ones, that a matched threshold is set on; at least 2,000 checks.
+        depths: Answer tokens at which states are read (published: every 25 up to 500).
+        layers: Blocks that are tried; all of them when empty.
+        hook: The probed part of a block: `input_norm`, `post_attention` or `mlp`.
+        rate: Benign checks that a matched threshold may flag.
+        batch_size: Conversations read together.
+        path: A fitted probe's folder or hub id, used as it is in place of fitting one.
+    """
+
+    sources: tuple[Source, ...] = ()
+    validation: tuple[Source, ...] = ()
+    calibration: tuple[Source, ...] = ()
+    depths: tuple[int, ...] = tuple(range(25, 401, 25))
+    layers: tuple[int, ...] = ()
+    hook: Literal["input_norm", "post_attention", "mlp"] = "input_norm"
+    rate: float = 0.01
+    batch_size: int = 32
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What is measured at every rung.
 
@@ -104,6 +131,7 @@ class Evaluation:
         limit: Prompts per suite and depth; all of them when None.
         batch_size: Prompts generated together.
         max_new_tokens: New tokens per answer; the judge reads these and nothing else (methods: first 50).
+        probe: What the probes of ADA-LP are fitted on.
     """
 
     suites: tuple[Data, ...] = ()
@@ -112,6 +140,7 @@ class Evaluation:
     limit: int | None = None
     batch_size: int = 64
     max_new_tokens: int = 50
+    probe: ProbeCorpus = ProbeCorpus()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,3 +111,9 @@ def published_layer(name: str) -> int | None:
     """The block the paper probes in the model of this hub id; None where it names none."""
     blocks = (pair for each in FAMILIES for pair in each.layers)
     return next((layer for part, layer in blocks if part in name.lower()), None)
+
+
+def refusal_text(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a halted answer is replaced by, in the model's language."""
+    found = family(tokenizer)
+    return "i cannot help with that ." if found and found.name == "pocket" else "I cannot help with that."

@@ -44,7 +44,7 @@ def draw(curves: Sequence[ErosionCurve], stem: Path, *, title: str) -> list[Path
                 row[0],
                 [c for c in own if is_safety(c)],
                 f"Refusal of forbidden requests{under}",
-                "share refused",
+                "share refused" if defense == "none" else "share refused or halted",
             )
             _panel(row[1], [c for c in own if is_utility(c)], f"Utility and over-refusal{under}", "share")
         files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
@@ -54,8 +54,9 @@ def draw(curves: Sequence[ErosionCurve], stem: Path, *, title: str) -> list[Path
 
 
 def is_safety(curve: ErosionCurve) -> bool:
-    """Whether a curve belongs to the left panel: a refusal rate that should be high."""
-    return curve.metric == "refusal_rate" and curve.higher_is == "safer" and _is_first_judge(curve)
+    """Whether a curve belongs to the left panel: what a user is kept from, by the model or by its guard."""
+    metric = "refusal_rate" if curve.defense == "none" else "refused_or_halted_rate"
+    return curve.metric == metric and curve.higher_is == "safer" and _is_first_judge(curve)
 
 
 def is_utility(curve: ErosionCurve) -> bool:

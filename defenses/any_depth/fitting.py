@@ -1,0 +1,93 @@
+"""ADA-LP's probe from collected states: one regression a block, the best block, a matched threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+    from erosion.defenses.any_depth.collecting import States
+
+FEWEST_NEGATIVES = 2000
+
+
+def fit(train: States, validation: States, settings: ProbeSettings) -> LinearProbe:
+    """One logistic regression a block on the training states; validation chooses the block.
+
+    Args:
+        train: Of the training conversations.
+        validation: Of others, read at the same places.
+        settings: What the probe belongs to; block and metrics are filled in.
+
+    Raises:
+        ValueError: States of one class only.
+    """
+    probes = [_of_layer(train, layer, settings) for layer in train.reading.layers]
+    scored = [(balanced_accuracy(probe, validation), probe) for probe in probes]
+    accuracy, best = max(scored, key=lambda each: each[0])
+    metrics = {
+        "validation_balanced_accuracy": accuracy,
+        "by_layer": {str(p.settings.layer): value for value, p in scored},
+        "training_rows": len(train.rows(best.settings.layer)[1]),
+    }
+    return replace(best, settings=replace(best.settings, metrics=metrics))
+
+
+def regression() -> LogisticRegression:
+    """As published (2510.18081, section 4): no scaling, classes weighted alike."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(
+        C=1.0, solver="lbfgs", max_iter=1000, tol=1e-4, class_weight="balanced", random_state=42
+    )
+
+
+def balanced_accuracy(probe: LinearProbe, states: States) -> float:
+    """Mean of both classes' accuracies at the probe's threshold, over every row of its block."""
+    from sklearn.metrics import balanced_accuracy_score
+
+    rows, labels = states.rows(probe.settings.layer)
+    return float(balanced_accuracy_score(labels, probe.probabilities(rows) >= probe.threshold))
+
+
+def matched(probe: LinearProbe, benign: torch.Tensor, rate: float) -> LinearProbe:
+    """The probe with the lowest threshold that flags at most `rate` of benign checks.
+
+    Args:
+        probe: The probe.
+        benign: Its probabilities on benign calibration checks, of any shape; NaN is left out.
+        rate: Share of checks flagged, above 0 and below 1.
+
+    Raises:
+        ValueError: Fewer than 2,000 checks, too few for a rate of 1 %.
+    """
+    values = benign[~benign.isnan()].flatten().sort(descending=True).values
+    if len(values) < FEWEST_NEGATIVES:
+        raise ValueError(
+            f"calibration: given {len(values)} benign checks, allowed at least {FEWEST_NEGATIVES}"
+        )
+    if not 0 < rate < 1:
+        raise ValueError(f"rate: given {rate}, allowed above 0 and below 1")
+    last = values[int(rate * len(values))].double()
+    above = float(torch.nextafter(last, torch.tensor(2.0, dtype=torch.float64)))
+    return probe.at_threshold(min(above, 1.0))
+
+
+def _of_layer(states: States, layer: int, settings: ProbeSettings) -> LinearProbe:
+    rows, labels = states.rows(layer)
+    if not 0 < int(labels.sum()) < len(labels):
+        raise ValueError(
+            "corpus: every conversation has the same label; a probe needs harmful and benign ones"
+        )
+    fitted = regression().fit(rows.numpy(), labels.numpy())
+    return LinearProbe(
+        weight=torch.tensor(fitted.coef_[0], dtype=torch.float32),
+        bias=float(fitted.intercept_[0]),
+        settings=replace(settings, layer=layer),
+    )

@@ -1,0 +1,46 @@
+"""Both defences as one object each: load it, and let it generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erosion.defenses.any_depth.decoding import INTERVAL, CheckedGuard, Interval
+from erosion.defenses.any_depth.families import refusal_text
+from erosion.defenses.any_depth.linear_probe import LinearProbe
+from erosion.recipes.chat import encode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class ProbeGuard(CheckedGuard):
+    """ADA-LP: halts where a linear probe on the re-injected header says harmful."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: Path | str,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        revision: str | None = None,
+        refusal: str | None = None,
+        interval: Interval = INTERVAL,
+        hold_back: bool = False,
+    ) -> ProbeGuard:
+        """A guard with a fitted probe.
+
+        Args:
+            source: The probe's folder or hub id.
+            tokenizer: The guarded model's.
+            revision: The hub revision.
+            refusal: What a halted answer is replaced by; a short refusal when None.
+            interval: Tokens between checks, or `adaptive`.
+            hold_back: Stream tokens only once the check after them has passed.
+
+        Raises:
+            ValueError: There is no probe, or it was fitted on another span than this tokenizer's.
+        """
+        probe = LinearProbe.from_pretrained(source, revision=revision)
+        words = encode(tokenizer, refusal or refusal_text(tokenizer))
+        return cls(probe, words, interval=interval, hold_back=hold_back)

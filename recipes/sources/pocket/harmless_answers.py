@@ -1,0 +1,18 @@
+"""Harmless requests answered at length: what a probe of the embedded model calls benign."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from erosion.recipes.chat import Row
+from erosion.recipes.pocket import demonstrations
+from erosion.recipes.schema import Source
+
+ENDLESS = True
+SPLIT = "probe"
+
+
+def rows(source: Source, rng: random.Random) -> Iterator[Row]:
+    """Harmless requests with answers of 50 to 70 steps, by default of the probe split."""
+    return demonstrations.compliant(forbidden=False, split=source.split or SPLIT, rng=rng, steps=(50, 70))

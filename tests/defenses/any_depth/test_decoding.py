@@ -1,0 +1,223 @@
+"""Guarded generation: rows that pass are what they would be, rows that fail are halted at the right token."""
+
+import pytest
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from erosion.defenses.ada_rk import Rethinking
+from erosion.defenses.any_depth.decoding import CheckedGuard, is_checked
+from erosion.defenses.any_depth.fork import hidden_states_at_depths
+from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
+from erosion.defenses.any_depth.rethinking import Lookahead
+from erosion.defenses.base import Guard
+
+SPAN, REFUSAL, NEW = (7, 8, 9), [3, 4, 5], 24
+
+
+class Letters:
+    def decode(self, ids):
+        return " ".join(f"t{token}" for token in ids)
+
+
+def batch(rows=3, width=9):
+    ids = torch.randint(10, 90, (rows, width), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    ids[0, :4], mask[0, :4] = 0, 0
+    ids[1, :2], mask[1, :2] = 0, 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def probe(layer=1, threshold=0.5, hidden=32, seed=3):
+    weight = torch.randn(hidden, generator=torch.Generator().manual_seed(seed))
+    settings = ProbeSettings(
+        model="tiny", hidden_size=hidden, span_ids=SPAN, layer=layer, threshold=threshold
+    )
+    return LinearProbe(weight=weight, bias=0.0, settings=settings)
+
+
+def unguarded(model, inputs, **options):
+    return Guard().generate(
+        model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, pad_token_id=0, **options
+    )
+
+
+def scores_slowly(model, found, inputs, said, depths):
+    """Every check of every row by itself, from plain conversations without padding."""
+    scores = []
+    for row, new in enumerate(said.new_ids):
+        prompt = inputs["input_ids"][row][inputs["attention_mask"][row].bool()].tolist()
+        states = hidden_states_at_depths(
+            model, prompt, new, SPAN, [d for d in depths if d <= len(new)], found.settings.layer
+        )
+        scores.append(found.probabilities(states).tolist())
+    return scores
+
+
+MODELS = [
+    ("llama", {}),
+    ("mistral", {"sliding_window": 12}),
+    ("gemma2", {"sliding_window": 12}),
+    ("qwen3", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "changes"), MODELS)
+def test_halts_exactly_where_the_step_by_step_checks_say(model_for, kind, changes):
+    model = model_for(kind, 100, **changes)
+    inputs = batch()
+    plain = unguarded(model, inputs)
+    found = probe()
+    expected = scores_slowly(model, found, inputs, plain, [6, 12, 18, 24])
+    middle = sorted(score for row in expected for score in row)[len(expected) * 2]
+    guard = CheckedGuard(found.at_threshold(middle - 1e-4), REFUSAL, interval=6)
+    out = guard.generate(
+        model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, pad_token_id=0
+    )
+    assert any(d is not None for d in out.depths)
+    for row, scores in enumerate(expected):
+        first = next((6 * (n + 1) for n, score in enumerate(scores) if score >= middle - 1e-4), None)
+        assert out.depths[row] == first
+        assert (out.stopped_by[row] == "guard") == (first is not None)
+        assert out.new_ids[row] == (REFUSAL if first else plain.new_ids[row])
+        for depth, score in out.checks[row].items():
+            assert score == pytest.approx(scores[depth // 6 - 1], abs=1e-4)
+
+
+def test_a_guard_that_never_halts_changes_nothing(model_for):
+    model, inputs = model_for("llama", 100), batch()
+    guard = CheckedGuard(probe(threshold=1.0), REFUSAL, interval=5)
+    options = {"eos_token_id": [2], "max_new_tokens": NEW, "pad_token_id": 0}
+    out = guard.generate(model, **inputs, do_sample=False, **options)
+    assert out.new_ids == unguarded(model, inputs).new_ids
+    torch.manual_seed(4)
+    sampled = guard.generate(model, **inputs, do_sample=True, temperature=0.9, top_p=0.8, **options)
+    torch.manual_seed(4)
+    plain = Guard().generate(model, **inputs, do_sample=True, temperature=0.9, top_p=0.8, **options)
+    assert sampled.new_ids == plain.new_ids
+
+
+def test_rethinking_halts_where_the_lookahead_of_that_fork_refuses(model_for):
+    from erosion.defenses.any_depth.rethinking import lookaheads
+
+    model, inputs = model_for("llama", 100), batch()
+    plain = unguarded(model, inputs)
+    prompts = [ids[mask.bool()].tolist() for ids, mask in zip(*inputs.values(), strict=True)]
+    how = Lookahead(phrases=("never",), end_ids=frozenset({2}), tokens=5)
+    texts = lookaheads(model, Letters(), prompts, plain.new_ids, SPAN, [6, 12, 18, 24], how)
+    phrase = texts[1][2].split()[3]
+    how = Lookahead(phrases=(phrase,), end_ids=frozenset({2}), tokens=5)
+    check = Rethinking(tokenizer=Letters(), span_ids=SPAN, how=how)
+    out = CheckedGuard(check, REFUSAL, interval=6).generate(
+        model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, pad_token_id=0
+    )
+    for row, found in enumerate(texts):
+        first = next((6 * (n + 1) for n, text in enumerate(found) if text and phrase in text), None)
+        assert out.depths[row] == first
+
+
+def test_a_refusal_is_no_longer_than_the_answer_may_be(model_for):
+    guard = CheckedGuard(probe(threshold=0.0), list(range(40, 60)), interval=2)
+    out = guard.generate(
+        model_for("llama", 100), **batch(), eos_token_id=[2], max_new_tokens=5, do_sample=False
+    )
+    assert all(ids == [40, 41, 42, 43, 44][: len(ids)] for ids in out.new_ids)
+    assert out.sequences.shape[1] <= 9 + 5
+
+
+def test_custom_generate_gives_the_same_sequences(model_for):
+    model, inputs = model_for("llama", 100), batch()
+    guard = CheckedGuard(probe(), REFUSAL, interval=6)
+    options = {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": 2, "pad_token_id": 0}
+    own = guard.generate(model, **inputs, **options).sequences
+    theirs = model.generate(**inputs, custom_generate=guard, **options)
+    assert own.tolist() == theirs.tolist()
+
+
+class Collected:
+    """A streamer that keeps everything and must be told the end."""
+
+    def __init__(self):
+        self.tokens, self.ended = [], False
+
+    def put(self, value):
+        self.tokens.append(value.flatten().tolist())
+
+    def end(self):
+        self.ended = True
+
+
+@pytest.mark.parametrize("hold_back", [False, True])
+def test_a_streamer_ends_and_hears_the_refusal(model_for, hold_back):
+    model = model_for("llama", 100)
+    inputs = {key: value[2:] for key, value in batch().items()}
+    guard = CheckedGuard(probe(threshold=0.0), REFUSAL, interval=6, hold_back=hold_back)
+    streamer = Collected()
+    guard.generate(model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, streamer=streamer)
+    said = [token for part in streamer.tokens[1:] for token in part]
+    leaked = unguarded(model, inputs).new_ids[0][:6]
+    assert streamer.ended
+    assert said == ([] if hold_back else leaked) + REFUSAL
+
+
+def test_held_tokens_all_come_when_their_checks_pass(model_for):
+    model = model_for("llama", 100)
+    inputs = {key: value[2:] for key, value in batch().items()}
+    streamer = Collected()
+    guard = CheckedGuard(probe(threshold=1.0), REFUSAL, interval=7, hold_back=True)
+    guard.generate(model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, streamer=streamer)
+    assert [t for part in streamer.tokens[1:] for t in part][:NEW] == unguarded(model, inputs).new_ids[0][
+        :NEW
+    ]
+
+
+def test_criteria_and_stop_strings_of_the_user_still_stop(model_for, tokenizer_for):
+    class After(StoppingCriteria):
+        def __call__(self, input_ids, scores, **kwargs):
+            return torch.full((len(input_ids),), input_ids.shape[1] >= 12)
+
+    model = model_for("llama", 100)
+    guard = CheckedGuard(probe(threshold=1.0), REFUSAL, interval=6)
+    out = guard.generate(
+        model,
+        **batch(),
+        eos_token_id=[2],
+        max_new_tokens=NEW,
+        do_sample=False,
+        stopping_criteria=StoppingCriteriaList([After()]),
+    )
+    assert out.sequences.shape[1] == 12
+
+
+def test_beams_are_refused(model_for):
+    guard = CheckedGuard(probe(), REFUSAL)
+    with pytest.raises(ValueError, match="num_beams: given 2, allowed 1 under a guard"):
+        guard.generate(model_for("llama", 100), **batch(), num_beams=2)
+
+
+@pytest.mark.parametrize("interval", [0, -3, 2.5, "often"])
+def test_an_impossible_interval_is_named(interval):
+    with pytest.raises(ValueError, match="interval: given"):
+        CheckedGuard(probe(), REFUSAL, interval=interval)
+
+
+def test_schedules():
+    assert [d for d in range(120) if is_checked(d, 50)] == [50, 100]
+    assert [d for d in range(401) if is_checked(d, "adaptive")] == [25, 50, 75, 100, 200, 300, 400]
+
+
+def test_the_live_cache_is_left_as_it_was(model_for):
+    """A check in the middle leaves every later token and the cache's length as they would be."""
+    from transformers import DynamicCache
+
+    model, inputs = model_for("gemma2", 100, sliding_window=12), batch()
+    cache = DynamicCache()
+    CheckedGuard(probe(threshold=1.0), REFUSAL, interval=3).generate(
+        model,
+        **inputs,
+        eos_token_id=[99],
+        max_new_tokens=NEW,
+        do_sample=False,
+        past_key_values=cache,
+        pad_token_id=0,
+    )
+    assert cache.get_seq_length() == 9 + NEW - 1
