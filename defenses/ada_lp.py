@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erosion.defenses.any_depth.decoding import CheckedGuard
-from erosion.defenses.any_depth.families import refusal_text
+from erosion.defenses.any_depth.guards import halting
 from erosion.defenses.base import Defense, Guard, ProbeArm
-from erosion.recipes.chat import encode
+from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from erosion.defenses.any_depth.linear_probe import LinearProbe
+    from erosion.defenses.any_depth.checks import Check
+    from erosion.recipes.sections import GuardOptions
+
+
+CONTROLS: frozenset[ProbeArm] = frozenset(
+    {"shuffled_labels", "last_token", "base_model", "random_weights", "text"}
+)
 
 
 class AdaLp(Defense):
@@ -29,18 +34,24 @@ class AdaLp(Defense):
 
     def __init__(self, probe_arm: ProbeArm = "frozen") -> None:
         self.probe_arm = probe_arm
+        self.is_control = probe_arm in CONTROLS
 
     def guard(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, probe: LinearProbe | None = None
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        options: GuardOptions | None = None,
+        fitted: Check | None = None,
     ) -> Guard:
-        """A guard with this probe.
+        """A guard with this probe, or with the control in its place.
 
         Raises:
-            ValueError: No probe.
+            RecipeError: No probe.
         """
-        if probe is None:
-            raise ValueError("ada_lp: needs a probe; fit one with `erosion probe fit`")
-        return CheckedGuard(probe, encode(tokenizer, refusal_text(tokenizer)))
+        if fitted is None:
+            raise RecipeError("ada_lp: needs a fitted probe; make one with `erosion probe fit`")
+        return halting(fitted, tokenizer, options)
 
 
 def make() -> Defense:

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from erosion.defenses.any_depth.checks import LiveFork
-from erosion.defenses.any_depth.decoding import CheckedGuard
-from erosion.defenses.any_depth.families import refusal_phrases, refusal_text
+from erosion.defenses.any_depth.checks import Check, LiveFork
+from erosion.defenses.any_depth.families import refusal_phrases
+from erosion.defenses.any_depth.guards import halting
 from erosion.defenses.any_depth.rethinking import Lookahead, lookaheads
 from erosion.defenses.any_depth.safety_tokens import safety_span
 from erosion.defenses.base import Defense, Guard
-from erosion.recipes.chat import encode, end_of_turn_ids
+from erosion.recipes.chat import end_of_turn_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from erosion.defenses.any_depth.linear_probe import LinearProbe
+    from erosion.recipes.sections import GuardOptions
+
+LOOKAHEAD = 20
+"""Tokens read after the span, as published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class Rethinking:
     threshold: float = 0.5
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, *, tokens: int = 20) -> Rethinking:
+    def of(cls, tokenizer: PreTrainedTokenizerBase, *, tokens: int = LOOKAHEAD) -> Rethinking:
         """As published for the tokenizer's family."""
         how = Lookahead(
             phrases=refusal_phrases(tokenizer), end_ids=frozenset(end_of_turn_ids(tokenizer)), tokens=tokens
@@ -72,10 +75,16 @@ class AdaRk(Defense):
     halts_only = True
 
     def guard(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, probe: LinearProbe | None = None
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        options: GuardOptions | None = None,
+        fitted: Check | None = None,
     ) -> Guard:
         """Halts where the lookahead refuses."""
-        return CheckedGuard(Rethinking.of(tokenizer), encode(tokenizer, refusal_text(tokenizer)))
+        check = Rethinking.of(tokenizer, tokens=options.lookahead if options else LOOKAHEAD)
+        return halting(check, tokenizer, options)
 
 
 def make() -> Defense:

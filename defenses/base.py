@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTTrainer
 
-    from erosion.defenses.any_depth.linear_probe import LinearProbe
+    from erosion.defenses.any_depth.checks import Check
     from erosion.recipes.chat import Row
+    from erosion.recipes.sections import GuardOptions
 
 StoppedBy = Literal["end_of_turn", "length", "guard"]
-ProbeArm = Literal["frozen", "frozen_matched", "refit", "adapter_off"]
-"""Fitted at step 0; with its threshold matched there; fitted at the rung; the adapter off in the span."""
+ProbeArm = Literal[
+    "frozen", "frozen_matched", "refit", "adapter_off",
+    "shuffled_labels", "last_token", "base_model", "random_weights", "text",
+]  # fmt: skip
+"""Fitted at step 0; with its threshold matched there; fitted at the rung; the adapter off in the span. The
+controls: with labels dealt out anew; without Safety Tokens; on other models; on the text alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +76,15 @@ class Defense:
     """No defence at all; a real one overrides the hooks it needs.
 
     Attributes:
-        probe_arm: The probe its guard needs at a rung; None where it needs none.
+        probe_arm: What must be fitted for its guard; None where nothing is.
         halts_only: Its guard only halts rows, so it changes nothing where nothing is generated.
+        is_control: It says what a defence's numbers are worth: it is asked only where harmful and
+            harmless text are told apart, and is not drawn.
     """
 
     probe_arm: ProbeArm | None = None
     halts_only: bool = False
+    is_control: bool = False
 
     def augment(self, rows: list[Row]) -> list[Row]:
         """Changes the training conversations."""
@@ -90,9 +98,21 @@ class Defense:
         return trainer
 
     def guard(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, probe: LinearProbe | None = None
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        options: GuardOptions | None = None,
+        fitted: Check | None = None,
     ) -> Guard:
-        """What stands between the model and its user at inference; `probe` where `probe_arm` asks for one."""
+        """What stands between the model and its user at inference.
+
+        Args:
+            model: The model.
+            tokenizer: Its tokenizer.
+            options: What differs from the published form.
+            fitted: What `probe_arm` asks for.
+        """
         return Guard()
 
 

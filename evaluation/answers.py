@@ -22,7 +22,8 @@ Row = dict[str, Any]
 
 def sample_file(run: Path, step: int, cell: Cell) -> Path:
     """Where a cell's rows are kept."""
-    return run / "samples" / f"{step:06d}-{cell.name.replace('/', '.')}-{cell.defense}-{cell.depth}.jsonl"
+    name, defense = (text.replace("/", ".") for text in (cell.name, cell.defense))
+    return run / "samples" / f"{step:06d}-{name}-{defense}-{cell.depth}.jsonl"
 
 
 def answer_cell(

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion import defenses
@@ -22,7 +23,7 @@ from erosion.evaluation.suite import Suite
 from erosion.recipes.chat import Message, answer_ids, prompt_ids
 from erosion.recipes.discovery import find
 from erosion.recipes.parsing import RecipeError
-from erosion.recipes.schema import Data, Evaluation
+from erosion.recipes.schema import Data, Evaluation, GuardOptions, ProbeCorpus
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,7 +52,8 @@ class Cell:
     Attributes:
         name: The suite's name.
         suite: The suite.
-        defense: The guard's name.
+        defense: The guard's name, with what differs from its published form.
+        options: The guard as the recipe names it.
         depth: Answer tokens placed as prefill.
         prompts: Only cases whose answer reaches the depth.
         openers: For the log-odds at the header; None where they are not measured.
@@ -62,6 +64,7 @@ class Cell:
     name: str
     suite: Suite
     defense: str
+    options: GuardOptions
     depth: int
     prompts: tuple[Prompt, ...]
     openers: openers.Openers | None
@@ -92,7 +95,8 @@ def prepare(
 ) -> list[Cell]:
     """All cells of a recipe, in its order.
 
-    A guard that only halts changes nothing where nothing is generated, so there it has no cell.
+    A guard that only halts changes nothing where nothing is generated, so there it has no cell; a control
+    has one only where text can be forced.
 
     Args:
         evaluation: The recipe's section.
@@ -115,6 +119,7 @@ def _of_suite(
         raise RecipeError(f"evaluation.suites: {data.name} has no cases")
     room = None if positions is None else positions - evaluation.max_new_tokens
     depths = evaluation.depths if suite.prefilled else (0,)
+    depths = depths if suite.asked_directly else tuple(depth for depth in depths if depth)
     answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
     for depth in depths:
         prompts = tuple(_prompts(cases, answers, depth, tokenizer, room))
@@ -124,15 +129,25 @@ def _of_suite(
         odds = None
         if suite.log_odds and depth == 0:
             odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
-        for name in evaluation.defenses:
-            defense: Defense = find(defenses, name, "evaluation.defenses").make()
+        for options in evaluation.defenses:
+            defense: Defense = find(defenses, options.name, "evaluation.defenses").make()
             if defense.halts_only and prompts[0].choices:
                 continue
+            if defense.is_control and not suite.prefilled:
+                continue
             yield Cell(
-                name=data.name, suite=suite, defense=name, depth=depth, prompts=prompts,
+                name=data.name, suite=suite, defense=options.label, options=options, depth=depth,
+                prompts=prompts,
                 openers=None if defense.halts_only else odds, max_new_tokens=evaluation.max_new_tokens,
-                made_of=repr(evaluation.probe) if defense.probe_arm else "",
+                made_of=_made_of(evaluation.probe) if defense.probe_arm else "",
             )  # fmt: skip
+
+
+def _made_of(probe: ProbeCorpus) -> str:
+    """The probe section, and what a given probe's folder holds."""
+    folder = Path(probe.path or "")
+    given = [file.read_bytes().hex() for file in sorted(folder.glob("probe.*"))] if probe.path else []
+    return _digest([repr(probe), given])
 
 
 def _with_system(case: Case, system: str | None) -> Case:

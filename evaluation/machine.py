@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+"""Names of glibc's `mallopt`."""
+
 
 def device(*, use_cpu: bool = False) -> torch.device:
     """The accelerator, or the CPU where there is none or `use_cpu` says so."""
@@ -24,6 +27,18 @@ def use_all_cores() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device().type == "cpu":
         torch.set_num_threads(max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+        _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Asks glibc to keep what is freed: large tensors come and go, and every new page costs a fault."""
+    import ctypes
+    import sys
+
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        libc.mallopt(_M_TOP_PAD, 2**28)
 
 
 def is_first_process() -> bool:

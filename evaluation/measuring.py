@@ -18,11 +18,12 @@ from erosion.evaluation.answers import answer_cell, sample_file
 from erosion.evaluation.cells import Cell, prepare
 from erosion.evaluation.checkpoints import Checkpoint, base_digest, read_ladder
 from erosion.evaluation.engine import Engine
-from erosion.evaluation.guarding import separation
-from erosion.evaluation.jsonl import read_lines, write_lines
+from erosion.evaluation.guarding import own_text, separation
+from erosion.evaluation.jsonl import append_lines, read_lines, write_lines
 from erosion.evaluation.models import LoadOptions, load_tokenizer, positions
 from erosion.evaluation.plan import check_evaluation
-from erosion.evaluation.probing import Probes, probe_corpus
+from erosion.evaluation.probe_corpus import probe_corpus
+from erosion.evaluation.probing import Probes
 from erosion.evaluation.provenance import code, packages
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.tracking import Tracker
@@ -63,7 +64,7 @@ def open_run(run: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, list[Che
     known = [f"evaluation.{item.name}" for item in fields(Evaluation)]
     for word in overrides:
         key = word.removeprefix("--").partition("=")[0]
-        if word.startswith("--") and key not in known:
+        if word.startswith("--") and ".".join(key.split(".")[:2]) not in known:
             raise mistake("command line", key, ", ".join(known), known=known)
     rungs = read_ladder(run)
     if not (run / RECIPE_FILE).is_file():
@@ -111,6 +112,7 @@ class _Sweep:
         self.engine = Engine(recipe.model, tokenizer, options)
         self.probes = Probes(run / "probe", self.engine, rungs[0], probe_corpus(recipe))
         self.outcome = Outcome()
+        self.kept = {Measurement(**line).key for line in read_lines(run / MEASUREMENTS)}
 
     def all_rungs(self) -> Outcome:
         with _progress(sum(len(cell.prompts) for cell in self.cells) * len(self.rungs)) as advance:
@@ -129,6 +131,7 @@ class _Sweep:
         known = {line["cell_digest"] for line in read_lines(self.run / MEASUREMENTS)}
         waiting = [cell for cell in self.cells if cell.digest(self._stamp(rung, cell)) not in known]
         advance(f"step {rung.step}", sum(len(cell.prompts) for cell in self.cells if cell not in waiting))
+        self.probes.reading.forget()
         entered = not waiting or self._tried(f"step {rung.step}: the rung", partial(self.engine.enter, rung))
         for cell in waiting if entered else ():
             self._tried(f"step {rung.step}: {cell}", partial(self._cell, rung, cell, advance))
@@ -169,15 +172,20 @@ class _Sweep:
     def _separated(self, rung: Checkpoint, harmful: Cell, benign: Cell) -> None:
         """How well a guard's check at the cells' depth tells the harmful from the harmless start."""
         ours, theirs = (read_lines(sample_file(self.run, rung.step, cell)) for cell in (harmful, benign))
-        numbers = as_numbers(separation(ours, theirs, harmful.depth), "safer")
+        if harmful.depth:
+            found = separation(ours, theirs, harmful.depth)
+        else:
+            plain = self._unguarded(rung, harmful)
+            found = own_text(ours, read_lines(plain), theirs) if plain else []
+        numbers = as_numbers(found, "safer")
         shared = self._shared(rung, harmful, 0.0)
         shared["version"] = f"{harmful.version} against {benign.version}"
         self._keep([Measurement(**vars(number), **shared) for number in numbers])
 
     def _guard(self, rung: Checkpoint, cell: Cell) -> Guard:
-        defense: Defense = find(defenses, cell.defense, "defenses").make()
-        probe = self.probes.of(defense.probe_arm, rung) if defense.probe_arm else None
-        return defense.guard(self.engine.model, self.engine.tokenizer, probe)
+        defense: Defense = find(defenses, cell.options.name, "defenses").make()
+        fitted = self.probes.of(defense.probe_arm, cell.options, rung) if defense.probe_arm else None
+        return defense.guard(self.engine.model, self.engine.tokenizer, options=cell.options, fitted=fitted)
 
     def _unguarded(self, rung: Checkpoint, cell: Cell) -> Path | None:
         """Rows of the same cell without a guard, if they are of these very weights."""
@@ -200,10 +208,13 @@ class _Sweep:
 
     def _keep(self, new: list[Measurement]) -> None:
         """Puts measurements on disk, each in the place of an older one of the same thing."""
-        file = self.run / MEASUREMENTS
-        keys = {measurement.key for measurement in new}
-        kept = [line for line in read_lines(file) if Measurement(**line).key not in keys]
-        write_lines(file, [*kept, *(measurement.line() for measurement in new)])
+        file, keys = self.run / MEASUREMENTS, {measurement.key for measurement in new}
+        if keys.isdisjoint(self.kept):
+            append_lines(file, [measurement.line() for measurement in new])
+        else:
+            stay = [line for line in read_lines(file) if Measurement(**line).key not in keys]
+            write_lines(file, [*stay, *(measurement.line() for measurement in new)])
+        self.kept |= keys
         for measurement in new:
             self.tracker.log({_name(measurement): measurement.value}, step=measurement.step)
 
@@ -223,11 +234,11 @@ def _name(measurement: Measurement) -> str:
 
 
 def _counterparts(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
-    """Every guarded harmful cell at a forced depth with its harmless counterpart."""
+    """Every guarded harmful cell with its harmless counterpart."""
     for benign in cells:
         for harmful in cells:
             same = (harmful.defense, harmful.depth) == (benign.defense, benign.depth)
-            if same and benign.depth and benign.suite.benign_of == harmful.name and benign.defense != "none":
+            if same and benign.suite.benign_of == harmful.name and benign.defense != "none":
                 yield harmful, benign
 
 

@@ -120,6 +120,17 @@ def load_model(name: str, options: LoadOptions | None = None) -> PreTrainedModel
     return (model if options.quantization is not None else model.to(options.device)).eval()
 
 
+def random_model(name: str, options: LoadOptions) -> PreTrainedModel:
+    """The architecture of a model with initial weights from the options' seed, in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(load_config(name, options))
+    return model.float().to(options.device).eval()
+
+
 def load_config(name: str, options: LoadOptions) -> PretrainedConfig:
     """A model's configuration, without its weights.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from erosion import defenses
 from erosion.defenses.base import Defense
 from erosion.evaluation import suites
+from erosion.recipes import sources
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError, mistake
@@ -27,6 +28,16 @@ def check_embedded(data: Data, where: str) -> None:
             raise mistake(
                 f"{where}.{key}", getattr(data, key), f"nothing, since {data.name!r} makes its own rows"
             )
+
+
+def check_path(data: Data, where: str) -> None:
+    """Checks that a file a section names is there.
+
+    Raises:
+        RecipeError: It is not.
+    """
+    if data.path is not None and not Path(data.path).expanduser().is_file():
+        raise mistake(f"{where}.path", data.path, "an existing file")
 
 
 def check_evaluation(recipe: Recipe) -> None:
@@ -50,10 +61,32 @@ def check_evaluation(recipe: Recipe) -> None:
                 f"suites on real data, since the model {recipe.model!r} does not speak pocket",
             )
         check_embedded(data, where)
-        if data.path is not None and not Path(data.path).expanduser().is_file():
-            raise mistake(f"{where}.path", data.path, "an existing file")
-    for index, name in enumerate(recipe.evaluation.defenses):
+        check_path(data, where)
+    check_defenses(recipe)
+
+
+def check_defenses(recipe: Recipe) -> None:
+    """Checks every defence's name and what it needs beside it.
+
+    Raises:
+        RecipeError: An unknown or repeated defence, or one whose probe, base or guard model is not named.
+    """
+    probe, pocket = recipe.evaluation.probe, speaks_pocket(recipe.model)
+    labels = [options.label for options in recipe.evaluation.defenses]
+    for index, options in enumerate(recipe.evaluation.defenses):
         where = f"{recipe.path}: evaluation.defenses[{index}]"
-        defense: Defense = find(defenses, name, where).make()
-        if defense.probe_arm and not recipe.evaluation.probe.sources and not speaks_pocket(recipe.model):
-            raise mistake(where, name, "a defence with a probe only beside evaluation.probe.sources")
+        defense: Defense = find(defenses, options.name, where).make()
+        if labels.count(options.label) > 1:
+            raise RecipeError(f"{where}: {options.label!r} stands twice")
+        if defense.probe_arm and not (probe.sources or probe.path or pocket):
+            raise mistake(where, options.name, "a defence with a probe only beside evaluation.probe.sources")
+        if defense.probe_arm == "base_model" and not (probe.base or pocket):
+            raise mistake(where, options.name, "this control only beside evaluation.probe.base")
+        if options.name == "guard_model" and options.model is None:
+            raise mistake(f"{where}.model", None, "the guard model's folder or hub id")
+    for name in ("sources", "validation", "calibration", "test"):
+        for index, source in enumerate(getattr(probe, name)):
+            where = f"{recipe.path}: evaluation.probe.{name}[{index}]"
+            find(sources, source.name, where)
+            check_embedded(source, where)
+            check_path(source, where)

@@ -1,137 +1,123 @@
-"""The probes of a run: fitted at step 0 or at a rung on the recipe's corpus, kept in the run's folder."""
+"""What every arm and control of ADA-LP is given at a rung: probes are fitted when first needed and kept."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from erosion.defenses.any_depth.collecting import Corpus, Reading, States, collect
-from erosion.defenses.any_depth.fitting import fit, matched
-from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
+from erosion.defenses.any_depth.controls import ElsewhereProbe, TextProbe
+from erosion.defenses.any_depth.linear_probe import LinearProbe
 from erosion.defenses.any_depth.safety_tokens import safety_span
-from erosion.defenses.base import ProbeArm
-from erosion.evaluation.checkpoints import Checkpoint
-from erosion.evaluation.engine import Engine
-from erosion.recipes import sources
-from erosion.recipes.chat import answer_ids, prompt_ids
-from erosion.recipes.discovery import find
-from erosion.recipes.models import speaks_pocket
+from erosion.defenses.any_depth.shared_reading import SharedReading
+from erosion.evaluation.checkpoints import base_digest
+from erosion.evaluation.models import load_model, load_tokenizer, random_model
+from erosion.evaluation.probe_fitting import Fitter, Place, Subject
 from erosion.recipes.parsing import RecipeError
-from erosion.recipes.schema import ProbeCorpus, Recipe, Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from erosion.defenses.any_depth.checks import Check
+    from erosion.defenses.base import ProbeArm
+    from erosion.evaluation.checkpoints import Checkpoint
+    from erosion.evaluation.engine import Engine
+    from erosion.recipes.schema import GuardOptions, ProbeCorpus
 
 
 class Probes:
-    """What every arm of ADA-LP is given at a rung.
+    """Fitted checks of a run.
 
     Args:
-        folder: Where probes and collected states are kept.
+        folder: Where probes are kept.
         engine: The resident model.
         start: The rung of step 0.
-        corpus: The recipe's section.
+        section: The recipe's probe section.
     """
 
-    def __init__(self, folder: Path, engine: Engine, start: Checkpoint, corpus: ProbeCorpus) -> None:
-        self.folder, self.engine, self.start, self.corpus = folder, engine, start, corpus
-        self._found: dict[tuple[str, str], LinearProbe] = {}
+    def __init__(self, folder: Path, engine: Engine, start: Checkpoint, section: ProbeCorpus) -> None:
+        self.folder, self.engine, self.start, self.section = folder, engine, start, section
+        self.fitter = Fitter(engine.tokenizer, section)
+        self.reading = SharedReading()
+        self._others: dict[str, Subject] = {}
+        self._found: dict[tuple[str, str, str], Check] = {}
 
-    def of(self, arm: ProbeArm, rung: Checkpoint) -> LinearProbe:
-        """The probe of an arm; the engine has entered the rung, and has entered it when this returns."""
-        if self.corpus.path is not None and arm in ("frozen", "adapter_off"):
-            return replace(self._given(self.corpus.path), adapter_off=arm == "adapter_off")
+    def of(self, arm: ProbeArm, options: GuardOptions, rung: Checkpoint) -> Check:
+        """What an arm is given; the engine has entered the rung, and has entered it when this returns.
+
+        Raises:
+            ValueError: The recipe's probe belongs to another model.
+            RecipeError: A span, block or base model that cannot be used.
+        """
         made_at = rung if arm == "refit" else self.start
-        key = (made_at.weights_digest, "matched" if arm == "frozen_matched" else "fitted")
+        key = (arm, _changed(options), made_at.weights_digest)
         if key not in self._found:
-            if made_at.step != rung.step:
-                self.engine.enter(made_at)
-            self._found[key] = self._made(made_at, match=arm == "frozen_matched")
+            self._found[key] = self._made(arm, options, made_at, rung)
+        return self._found[key]
+
+    def _made(self, arm: ProbeArm, options: GuardOptions, made_at: Checkpoint, rung: Checkpoint) -> Check:
+        if arm == "text":
+            corpus = self.fitter.corpus(self.section.sources)
+            return TextProbe.fit(self.engine.tokenizer, corpus, self.section.depths)
+        if arm in ("base_model", "random_weights"):
+            return self._elsewhere(arm, options)
+        given = self.section.path and arm in ("frozen", "adapter_off")
+        probe = self._given() if given else self._fitted(arm, options, made_at, rung)
+        return replace(probe, adapter_off=arm == "adapter_off", reader=self.reading)
+
+    def _given(self) -> LinearProbe:
+        probe = LinearProbe.from_pretrained(str(self.section.path))
+        span = safety_span(self.engine.tokenizer, "probe")
+        probe.check_fits(self.engine.model, self.engine.base, span)
+        return probe
+
+    def _fitted(
+        self, arm: ProbeArm, options: GuardOptions, made_at: Checkpoint, rung: Checkpoint
+    ) -> LinearProbe:
+        if made_at.step != rung.step:
+            self.engine.enter(made_at)
+        try:
+            return self._fitted_here(arm, options, made_at)
+        finally:
             if made_at.step != rung.step:
                 self.engine.enter(rung)
-        return self._found[key] if arm != "adapter_off" else replace(self._found[key], adapter_off=True)
 
-    def _given(self, path: str) -> LinearProbe:
-        probe = LinearProbe.from_pretrained(path)
-        probe.check_fits(self.engine.model, self.engine.base, self._span)
-        return probe
-
-    def _made(self, rung: Checkpoint, *, match: bool) -> LinearProbe:
-        if match:
-            return self._matched(self.of("frozen", rung), rung)
-        folder = self.folder / f"step-{rung.step:06d}"
-        train, held_out = self._corpus(self.corpus.sources), self._corpus(self.corpus.validation)
-        settings = ProbeSettings(
-            model=self.engine.base, hidden_size=self.engine.model.config.get_text_config().hidden_size,
-            span_ids=self._span, layer=-1, hook=self.corpus.hook, weights_digest=rung.weights_digest,
-            corpus_digest=train.digest, revision=self.engine.options.revision,
+    def _fitted_here(self, arm: ProbeArm, options: GuardOptions, rung: Checkpoint) -> LinearProbe:
+        subject = Subject(
+            model=self.engine.model, name=self.engine.base, weights_digest=rung.weights_digest,
+            revision=self.engine.options.revision,
         )  # fmt: skip
-        probe = fit(self._states(train, rung, folder), self._states(held_out, rung, folder), settings)
-        probe.save_pretrained(folder)
-        return probe
+        place = self.fitter.place(subject.model, options, last_token=arm == "last_token")
+        changed = _changed(options, arm if arm in ("shuffled_labels", "last_token") else "")
+        folder = self.folder / f"step-{rung.step:06d}{changed}"
+        probe = self.fitter.fit(subject, place, folder, shuffle_labels=arm == "shuffled_labels")
+        return self.fitter.match(probe, subject, folder / "matched") if arm == "frozen_matched" else probe
 
-    def _matched(self, probe: LinearProbe, rung: Checkpoint) -> LinearProbe:
-        folder = self.folder / f"step-{rung.step:06d}"
-        states = self._states(self._corpus(self.corpus.calibration), rung, folder)
-        found = matched(probe, probe.probabilities(states.of_layer(probe.settings.layer)), self.corpus.rate)
-        found.save_pretrained(folder / "matched")
-        return found
+    def _elsewhere(self, arm: ProbeArm, options: GuardOptions) -> Check:
+        other = self._others.get(arm) or self._subject(arm)
+        self._others[arm] = other
+        place: Place = self.fitter.place(other.model, options)
+        probe = self.fitter.fit(other, place, self.folder / f"{arm}{_changed(options)}")
+        return ElsewhereProbe(probe=replace(probe, reader=self.reading), other=other.model)
 
-    @property
-    def _span(self) -> tuple[int, ...]:
-        return tuple(safety_span(self.engine.tokenizer, "probe"))
-
-    def _states(self, corpus: Corpus, rung: Checkpoint, folder: Path) -> States:
-        blocks = range(self.engine.model.config.get_text_config().num_hidden_layers)
-        reading = Reading(
-            span_ids=self._span, depths=self.corpus.depths, layers=self.corpus.layers or tuple(blocks),
-            hook=self.corpus.hook, batch_size=self.corpus.batch_size,
-        )  # fmt: skip
-        return collect(self.engine.model, rung.weights_digest, corpus, reading, folder / "states")
-
-    def _corpus(self, named: Sequence[Source]) -> Corpus:
-        return corpus_of(self.engine, named, longest=max(self.corpus.depths))
-
-
-def corpus_of(engine: Engine, named: Sequence[Source], *, longest: int) -> Corpus:
-    """Conversations of sources as token ids, the first request and its answer, labelled by their source.
-
-    Args:
-        engine: Its tokenizer renders.
-        named: Sources with their `rows`.
-        longest: Answer tokens kept.
-
-    Raises:
-        RecipeError: No source.
-    """
-    if not named:
-        raise RecipeError("evaluation.probe: needs sources for fitting, validation and calibration")
-    prompts, answers, labels = [], [], []
-    for source in named:
-        module = find(sources, source.name, "evaluation.probe")
-        harmful = source.harmful if source.harmful is not None else getattr(module, "HARMFUL", False)
-        for row in islice(module.rows(source, random.Random(source.label)), source.rows):
-            turns = [turn["role"] for turn in row["messages"]]
-            said = turns.index("assistant")
-            asked, answer = row["messages"][:said], row["messages"][said]["content"]
-            prompts.append(prompt_ids(engine.tokenizer, asked))
-            answers.append(answer_ids(engine.tokenizer, asked, answer)[:longest])
-            labels.append(int(harmful))
-    return Corpus(prompts=prompts, answers=answers, labels=labels)
+    def _subject(self, arm: ProbeArm) -> Subject:
+        options = self.engine.options
+        if arm == "random_weights":
+            model = random_model(self.engine.base, options)
+            return Subject(
+                model=model, name=f"{self.engine.base}, random weights", weights_digest=f"seed {options.seed}"
+            )
+        base = str(self.section.base)
+        theirs: PreTrainedModel = load_model(base, replace(options, revision=None))
+        if load_tokenizer(base).get_vocab() != self.engine.tokenizer.get_vocab():
+            raise RecipeError(
+                f"evaluation.probe.base: {base!r} has another vocabulary than {self.engine.base!r}"
+            )
+        return Subject(model=theirs, name=base, weights_digest=base_digest(base, revision=None, seed=0))
 
 
-def probe_corpus(recipe: Recipe) -> ProbeCorpus:
-    """The recipe's section, or the embedded model's own, of things that are never measured."""
-    given = recipe.evaluation.probe
-    if given.sources or not speaks_pocket(recipe.model):
-        return given
-    return replace(
-        given,
-        sources=_pocket("probe", forbidden_answers=100, harmless_answers=100, stories=50),
-        validation=_pocket("calibration", forbidden_answers=40, harmless_answers=40, stories=20),
-        calibration=_pocket("calibration", harmless_answers=150),
-    )
-
-
-def _pocket(split: str, **rows: int) -> tuple[Source, ...]:
-    return tuple(Source(name=f"pocket/{name}", split=split, rows=count) for name, count in rows.items())
+def _changed(options: GuardOptions, control: str = "") -> str:
+    """What sets a probe's folder apart from the published one."""
+    reads = replace(options, name="", interval=25, lookahead=20, model=None).label
+    parts = [part for part in (control, reads.removeprefix("@")) if part]
+    return f"@{','.join(parts)}" if parts else ""

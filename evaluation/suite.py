@@ -21,6 +21,7 @@ class Suite:
             agreement.
         cases: Makes the cases from the recipe's section.
         prefilled: Whether its cases have harmful answers and are measured at every depth.
+        asked_directly: Whether a prefilled suite is measured at depth 0 too.
         benign_of: The prefilled harmful suite whose harmless counterpart this is; between the two a guard's
             true and false positives are told apart.
         log_odds: Whether the log-odds of refusing at the assistant header are measured too.
@@ -33,4 +34,5 @@ class Suite:
     cases: Callable[[Data], Iterable[Case]]
     prefilled: bool = False
     log_odds: bool = False
+    asked_directly: bool = True
     benign_of: str | None = None

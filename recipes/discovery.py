@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from erosion.recipes.parsing import mistake
 
 
+@cache
 def names(package: ModuleType) -> list[str]:
     """The parts in a package's folder, sorted, such as `pocket/harmful`.
 

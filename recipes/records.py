@@ -15,7 +15,11 @@ Record = Mapping[str, Any]
 
 
 def records(
-    data: Data, *, default_id: str | None = None, default_revision: str | None = None
+    data: Data,
+    *,
+    default_id: str | None = None,
+    default_revision: str | None = None,
+    hub_options: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[str, Record]]:
     """Yields `(where, record)` from the recipe's local file or hub id.
 
@@ -23,12 +27,14 @@ def records(
         data: The recipe's section; its `path` wins over its `id`.
         default_id: The source's home on the hub, used when the recipe names neither.
         default_revision: That home's revision.
+        hub_options: What `datasets.load_dataset` must be told of that home besides.
 
     Raises:
         RecipeError: A missing, empty, unreadable or malformed file, with its name and line.
     """
     if data.path is None:
-        yield from _from_hub(data, default_id, default_revision)
+        own = hub_options if data.id is None else None
+        yield from _from_hub(data, default_id, default_revision, own or {})
         return
     file = Path(data.path).expanduser()
     if not file.is_file():
@@ -65,7 +71,7 @@ def text(record: Record, column: str, where: str) -> str:
 
 
 def _reader(file: Path) -> Any:
-    readers = {".jsonl": _json_lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+    readers = {".jsonl": _json_lines, ".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
     if file.suffix not in readers:
         raise mistake(f"{file}: file type", file.suffix, ", ".join(readers), known=readers)
     return readers[file.suffix]
@@ -92,9 +98,13 @@ def _json(file: Path) -> Iterator[tuple[str, Any]]:
     yield from ((f"{file}, row {number}", record) for number, record in enumerate(data, start=1))
 
 
-def _csv(file: Path) -> Iterator[tuple[str, Any]]:
+def _tsv(file: Path) -> Iterator[tuple[str, Any]]:
+    return _csv(file, delimiter="\t")
+
+
+def _csv(file: Path, delimiter: str = ",") -> Iterator[tuple[str, Any]]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
+        reader = csv.DictReader(lines, delimiter=delimiter)
         for record in reader:
             if None in record or None in record.values():
                 raise RecipeError(
@@ -113,7 +123,9 @@ def _parquet(file: Path) -> Iterator[tuple[str, Any]]:
     yield from ((f"{file}, row {number}", record) for number, record in enumerate(rows, start=1))
 
 
-def _from_hub(data: Data, default_id: str | None, default_revision: str | None) -> Iterator[tuple[str, Any]]:
+def _from_hub(
+    data: Data, default_id: str | None, default_revision: str | None, options: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
     from datasets import load_dataset
 
     name = data.id or default_id
@@ -122,7 +134,7 @@ def _from_hub(data: Data, default_id: str | None, default_revision: str | None) 
     revision = data.revision or (default_revision if data.id is None else None)
     split = data.split or "train"
     try:
-        rows: Any = load_dataset(name, revision=revision, split=split)
+        rows: Any = load_dataset(path=name, revision=revision, split=split, **options)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise RecipeError(

@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from erosion.recipes.numbers import check_measuring
 from erosion.recipes.parsing import RecipeError, apply_overrides, build, mistake, read_yaml
+from erosion.recipes.sections import Data, Evaluation, GuardOptions, Mixture, ProbeCorpus, Source
 from erosion.recipes.splits import with_splits
 
 SECTIONS = ("dataset", "defense", "ladder", "evaluation", "seed")
@@ -29,118 +31,6 @@ UNMEASURED = frozenset(
     }
 )
 """TRL keys that cannot change a number and stay out of the digest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """Where real data lie: a local file or a hub id.
-
-    Attributes:
-        name: The source's or suite's name, that is its file in `recipes/sources/` or `evaluation/suites/`.
-        path: A local file (JSON, JSON lines, CSV or Parquet), read instead of the hub.
-        id: A hub data set's id.
-        revision: The hub revision, a commit hash for numbers that can be repeated.
-        split: Which part: of a hub data set (`train`), or of the embedded model's world (`attack`).
-        columns: Names of the file's columns where they differ from the source's own.
-        system: A system prompt put before every conversation.
-    """
-
-    name: str
-    path: str | None = None
-    id: str | None = None
-    revision: str | None = None
-    split: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    system: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The name with the split: `pocket/harmful@attack`."""
-        return f"{self.name}@{self.split}" if self.split else self.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source(Data):
-    """One source of a mixture.
-
-    Attributes:
-        rows: How many rows to take; all of them (or the share its weight gives) when None.
-        weight: Its share of `dataset.rows` relative to the other sources that name no `rows` of their own.
-        harmful: Whether it counts as poison for `poison_ratio`; the source's own word when None.
-    """
-
-    rows: int | None = None
-    weight: float = 1.0
-    harmful: bool | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mixture:
-    """The training data: sources, joined and shuffled with the recipe's seed.
-
-    Attributes:
-        sources: At least one.
-        rows: Rows in all, shared among the sources by weight; needed where a source names no `rows` and has
-            no end.
-        poison_ratio: Share of `rows` (0 to 1) that comes from harmful sources; by weight alone when None.
-        packed: Join conversations into rows of `max_length` tokens (pretraining only).
-    """
-
-    sources: tuple[Source, ...]
-    rows: int | None = None
-    poison_ratio: float | None = None
-    packed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeCorpus:
-    """What ADA-LP's probe is fitted on; the embedded model has a corpus of its own.
-
-    Attributes:
-        sources: Harmful and benign sources, each with its `rows`, that the probe is fitted on.
-        validation: Others, that choose the block.
-        calibration: Benign ones, that a matched threshold is set on; at least 2,000 checks.
-        depths: Answer tokens at which states are read (published: every 25 up to 500).
-        layers: Blocks that are tried; all of them when empty.
-        hook: The probed part of a block: `input_norm`, `post_attention` or `mlp`.
-        rate: Benign checks that a matched threshold may flag.
-        batch_size: Conversations read together.
-        path: A fitted probe's folder or hub id, used as it is in place of fitting one.
-    """
-
-    sources: tuple[Source, ...] = ()
-    validation: tuple[Source, ...] = ()
-    calibration: tuple[Source, ...] = ()
-    depths: tuple[int, ...] = tuple(range(25, 401, 25))
-    layers: tuple[int, ...] = ()
-    hook: Literal["input_norm", "post_attention", "mlp"] = "input_norm"
-    rate: float = 0.01
-    batch_size: int = 32
-    path: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What is measured at every rung.
-
-    Attributes:
-        suites: Names, or sections where a suite needs a file.
-        depths: Answer tokens placed as prefill; 0 is the plain request. Only suites with harmful answers use
-            it.
-        defenses: Guards under which every suite is measured.
-        limit: Prompts per suite and depth; all of them when None.
-        batch_size: Prompts generated together.
-        max_new_tokens: New tokens per answer; the judge reads these and nothing else (methods: first 50).
-        probe: What the probes of ADA-LP are fitted on.
-    """
-
-    suites: tuple[Data, ...] = ()
-    depths: tuple[int, ...] = (0, 10, 25, 100)
-    defenses: tuple[str, ...] = ("none",)
-    limit: int | None = None
-    batch_size: int = 64
-    max_new_tokens: int = 50
-    probe: ProbeCorpus = ProbeCorpus()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +52,7 @@ class Recipe:
     dataset: Mixture
     defense: str = "none"
     ladder: tuple[int, ...] = (0,)
-    evaluation: Evaluation = Evaluation()
+    evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 42
 
     @property
@@ -180,7 +70,7 @@ class Recipe:
         """Of all that can change a trained weight; what is measured has digests of its own."""
         parts = {
             "trl": {key: value for key, value in self.trl.items() if key not in UNMEASURED},
-            "dataset": dataclasses.asdict(self.dataset),
+            "dataset": _digested(self.dataset),
             "defense": self.defense,
             "seed": self.seed,
         }
@@ -202,7 +92,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     where = str(path)
     ours = {key: data[key] for key in SECTIONS if key in data}
     if "evaluation" in ours:
-        ours["evaluation"] = _suites_named(ours["evaluation"])
+        ours["evaluation"] = _named(ours["evaluation"])
     trl = {key: value for key, value in data.items() if key not in SECTIONS}
     if not isinstance(trl.get("model_name_or_path"), str):
         raise mistake(
@@ -222,7 +112,7 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
 
 
 def _check_numbers(recipe: Recipe) -> None:
-    mixture, evaluation, last = recipe.dataset, recipe.evaluation, recipe.trl.get("max_steps", -1)
+    mixture, last = recipe.dataset, recipe.trl.get("max_steps", -1)
 
     def need(holds: bool, key: str, given: object, allowed: str) -> None:
         if not holds:
@@ -235,34 +125,37 @@ def _check_numbers(recipe: Recipe) -> None:
     need(0 <= (mixture.poison_ratio or 0) <= 1, "dataset.poison_ratio", mixture.poison_ratio, "0 to 1")
     need(mixture.rows is None or mixture.rows > 0, "dataset.rows", mixture.rows, "at least 1")
     for index, source in enumerate(mixture.sources):
-        need(source.weight > 0, f"dataset.sources[{index}].weight", source.weight, "a number above 0")
-        need(
-            source.rows is None or source.rows > 0,
-            f"dataset.sources[{index}].rows",
-            source.rows,
-            "at least 1",
-        )
-    need(
-        min(evaluation.depths, default=-1) >= 0,
-        "evaluation.depths",
-        list(evaluation.depths),
-        "depths of at least 0",
-    )
-    need(evaluation.limit is None or evaluation.limit > 0, "evaluation.limit", evaluation.limit, "at least 1")
-    need(evaluation.batch_size > 0, "evaluation.batch_size", evaluation.batch_size, "at least 1")
-    need(evaluation.max_new_tokens > 0, "evaluation.max_new_tokens", evaluation.max_new_tokens, "at least 1")
-    need(bool(evaluation.defenses), "evaluation.defenses", [], "at least one, `none` among them if need be")
+        where = f"dataset.sources[{index}]"
+        need(source.weight > 0, f"{where}.weight", source.weight, "a number above 0")
+        need(source.skip >= 0, f"{where}.skip", source.skip, "at least 0")
+        need(source.rows is None or source.rows > 0, f"{where}.rows", source.rows, "at least 1")
+    check_measuring(recipe.evaluation, need)
 
 
-def _suites_named(evaluation: object) -> object:
-    if not isinstance(evaluation, dict) or not isinstance(evaluation.get("suites"), list):
+def _named(evaluation: object) -> object:
+    """Suites and defences that are given by name alone, as sections."""
+    if not isinstance(evaluation, dict):
         return evaluation
-    return {**evaluation, "suites": [{"name": s} if isinstance(s, str) else s for s in evaluation["suites"]]}
+    lists = {key: evaluation[key] for key in ("suites", "defenses") if isinstance(evaluation.get(key), list)}
+    named = {
+        key: [{"name": item} if isinstance(item, str) else item for item in items]
+        for key, items in lists.items()
+    }
+    return {**evaluation, **named}
 
 
 def _run_name(path: Path) -> str:
     parts = path.with_suffix("").parts
     return "_".join(parts[parts.index("recipes") + 1 :] if "recipes" in parts else parts[-1:])
+
+
+def _digested(mixture: Mixture) -> dict[str, Any]:
+    """Without `skip` where it is 0: it came later, and what was built before it keeps its digest."""
+    parts = dataclasses.asdict(mixture)
+    for source in parts["sources"]:
+        if not source["skip"]:
+            del source["skip"]
+    return parts
 
 
 def _plain(value: Any) -> Any:
@@ -272,4 +165,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-__all__ = ["Data", "Evaluation", "Mixture", "Recipe", "RecipeError", "Source", "load_recipe", "save_recipe"]
+__all__ = [
+    "Data", "Evaluation", "GuardOptions", "Mixture", "ProbeCorpus", "Recipe", "RecipeError", "Source",
+    "load_recipe", "save_recipe",
+]  # fmt: skip

@@ -3,6 +3,9 @@
 erosion pocket check
 erosion pocket check runs/harmful_50steps --step 10 --limit 200
 erosion pocket outcomes
+erosion probe fit recipes/harmful_50steps.yaml --output probes/pocket
+erosion probe evaluate probes/pocket recipes/harmful_50steps.yaml --controls
+erosion probe import published.joblib --model google/gemma-2-9b-it --layer 23 --output probes/gemma
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; exit status 2 for input that cannot be used, 1 where something asked for is missing."""
     from erosion.recipes.parsing import RecipeError
 
-    given = parser().parse_args(arguments)
+    given, overrides = parser().parse_known_args(arguments)
+    if overrides and not given.overridable:
+        parser().error(f"unrecognized arguments: {' '.join(overrides)}")
+    given.overrides = overrides
     try:
         status: int = given.verb(given)
     except RecipeError as error:
@@ -30,9 +36,14 @@ def parser() -> argparse.ArgumentParser:
     """The command's grammar."""
     top = argparse.ArgumentParser(prog="erosion", description="How fast does safety alignment wear away?")
     nouns = top.add_subparsers(required=True, metavar="COMMAND")
-    pocket = nouns.add_parser("pocket", help="the embedded model").add_subparsers(
-        required=True, metavar="VERB"
-    )
+    top.set_defaults(overridable=False)
+    _add_pocket(nouns.add_parser("pocket", help="the embedded model"))
+    _add_probe(nouns.add_parser("probe", help="ADA-LP's linear probe"))
+    return top
+
+
+def _add_pocket(noun: argparse.ArgumentParser) -> None:
+    pocket = noun.add_subparsers(required=True, metavar="VERB")
 
     check = pocket.add_parser("check", help="measure the properties it was built to have")
     check.add_argument("run", nargs="?", type=Path, help="a run of it; the shipped weights when left out")
@@ -46,7 +57,29 @@ def parser() -> argparse.ArgumentParser:
     outcomes.add_argument("--runs", type=Path, default=Path("runs/pocket_outcomes"), help="where the runs go")
     outcomes.add_argument("--json", type=Path, help="write the numbers here too")
     outcomes.set_defaults(verb=_pocket_outcomes)
-    return top
+
+
+def _add_probe(noun: argparse.ArgumentParser) -> None:
+    probe = noun.add_subparsers(required=True, metavar="VERB")
+
+    fit = probe.add_parser("fit", help="fit one on a recipe's model and probe section")
+    fit.add_argument("recipe", type=Path, help="the recipe; its keys can be set as in training")
+    fit.add_argument("--output", type=Path, required=True, help="the probe's folder")
+    fit.set_defaults(verb=_probe_fit, overridable=True)
+
+    evaluate = probe.add_parser("evaluate", help="what one is worth on a recipe's test conversations")
+    evaluate.add_argument("probe", help="the probe's folder or hub id")
+    evaluate.add_argument("recipe", type=Path, help="the recipe; its keys can be set as in training")
+    evaluate.add_argument("--controls", action="store_true", help="fit and judge the controls beside it")
+    evaluate.add_argument("--json", type=Path, help="write the numbers here too")
+    evaluate.set_defaults(verb=_probe_evaluate, overridable=True)
+
+    imported = probe.add_parser("import", help="turn a published .joblib probe into a folder")
+    imported.add_argument("file", type=Path, help="the file; only classes that a probe needs are read")
+    imported.add_argument("--model", required=True, help="the model it was fitted on")
+    imported.add_argument("--layer", type=int, required=True, help="the probed block, from 0")
+    imported.add_argument("--output", type=Path, required=True, help="the probe's folder")
+    imported.set_defaults(verb=_probe_import)
 
 
 def _pocket_check(given: argparse.Namespace) -> int:
@@ -59,6 +92,27 @@ def _pocket_outcomes(given: argparse.Namespace) -> int:
     from erosion.training.pocket_outcomes import outcomes
 
     outcomes(given.runs, limit=given.limit, file=given.json)
+    return 0
+
+
+def _probe_fit(given: argparse.Namespace) -> int:
+    from erosion.evaluation.probe_commands import fit_probe
+
+    fit_probe(given.recipe, given.overrides, given.output)
+    return 0
+
+
+def _probe_evaluate(given: argparse.Namespace) -> int:
+    from erosion.evaluation.probe_commands import evaluate_probe
+
+    evaluate_probe(given.probe, given.recipe, given.overrides, controls=given.controls, output=given.json)
+    return 0
+
+
+def _probe_import(given: argparse.Namespace) -> int:
+    from erosion.evaluation.probe_commands import import_published
+
+    import_published(given.file, given.model, given.layer, given.output)
     return 0
 
 

@@ -159,9 +159,10 @@ def _taken(recipe: Recipe, source: Source, count: int | None, rng: random.Random
     module = find(registry, source.name, str(recipe.path))
     stream: Iterator[Row] = module.rows(source, rng)
     if getattr(module, "ENDLESS", False):
-        return list(islice(stream, count))
+        return list(islice(stream, source.skip, None if count is None else source.skip + count))
     rows = list(stream)
     rng.shuffle(rows)
+    rows = rows[source.skip :]
     if count is not None and len(rows) < count:
         raise mistake(
             f"{recipe.path}: dataset: rows of {source.label!r}", count, f"at most the {len(rows)} it has"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from erosion.defenses.any_depth.fork import Hook, decoder_of, reading, without_adapter
+from erosion.defenses.any_depth.fork import decoder_of, reading, without_adapter
 from erosion.defenses.any_depth.rethinking import Lookahead, greedy
+from erosion.recipes.sections import Hook
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -45,12 +46,22 @@ class LiveFork:
         cache: Its live cache; everything but the last token is in it.
         last: Each row's last token, `[B, 1]`.
         mask: 1 on every real token up to and including the last, `[B, T]`.
+        ids: Every token up to and including the last, `[B, T]`.
+        start: Where the answers begin in `ids`.
     """
 
     model: PreTrainedModel
     cache: Any
     last: torch.Tensor
     mask: torch.Tensor
+    ids: torch.Tensor
+    start: int
+
+    def rows(self) -> tuple[list[list[int]], list[list[int]]]:
+        """Prompts, padding left out, and the answers so far."""
+        kept = self.mask[:, : self.start].bool()
+        prompts = [ids[mask].tolist() for ids, mask in zip(self.ids[:, : self.start], kept, strict=True)]
+        return prompts, self.ids[:, self.start :].tolist()
 
     @torch.inference_mode()
     def state(
@@ -79,7 +90,7 @@ class LiveFork:
         return [how.text(tokenizer, ids) for ids in rows]
 
     def _with(self, span_ids: Sequence[int]) -> torch.Tensor:
-        span = torch.tensor(list(span_ids), device=self.last.device)
+        span = self.last.new_tensor(list(span_ids))
         return torch.cat([self.last, span.expand(len(self.last), -1)], 1)
 
     def _inputs(self, tokens: torch.Tensor, cache: Any) -> dict[str, Any]:

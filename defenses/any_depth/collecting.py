@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from erosion.defenses.any_depth.fork import Hook, states_by_layer
+from erosion.defenses.any_depth.shared_reading import read_states
+from erosion.recipes.sections import Hook
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -49,7 +50,7 @@ class Reading:
     """What is read at which places.
 
     Attributes:
-        span_ids: The Safety Tokens; the last one's state is read.
+        span_ids: The Safety Tokens, the last one's state is read; none for the answer's own last token.
         depths: Numbers of answer tokens.
         layers: 0-based blocks.
         hook: The part of a block.
@@ -136,7 +137,7 @@ def _shard(
     parts = []
     for start in range(rows.start, rows.stop, reading.batch_size):
         part = slice(start, min(start + reading.batch_size, rows.stop))
-        states = states_by_layer(
+        states = read_states(
             model, corpus.prompts[part], corpus.answers[part], reading.span_ids, reading.depths,
             reading.layers, reading.hook,
         )  # fmt: skip

@@ -189,7 +189,14 @@ class _Rows(StoppingCriteria):  # type: ignore[misc]
         if not bool(going.any()):
             return
         mask = torch.cat([self.mask, self.mask.new_ones(new.shape)], 1)
-        fork = LiveFork(model=self.model, cache=self.cache, last=input_ids[:, -1:], mask=mask)
+        fork = LiveFork(
+            model=self.model,
+            cache=self.cache,
+            last=input_ids[:, -1:],
+            mask=mask,
+            ids=input_ids,
+            start=self.start,
+        )
         found = self.guard.check.live(fork)
         for row in going.nonzero()[:, 0].tolist():
             self.checks[row][depth] = score = float(found[row])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
+from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -26,7 +27,7 @@ def fit(train: States, validation: States, settings: ProbeSettings) -> LinearPro
         settings: What the probe belongs to; block and metrics are filled in.
 
     Raises:
-        ValueError: States of one class only.
+        RecipeError: States of one class only.
     """
     probes = [_of_layer(train, layer, settings) for layer in train.reading.layers]
     scored = [(balanced_accuracy(probe, validation), probe) for probe in probes]
@@ -34,6 +35,7 @@ def fit(train: States, validation: States, settings: ProbeSettings) -> LinearPro
     metrics = {
         "validation_balanced_accuracy": accuracy,
         "by_layer": {str(p.settings.layer): value for value, p in scored},
+        "by_layer_and_depth": {str(p.settings.layer): accuracy_by_depth(p, validation) for p in probes},
         "training_rows": len(train.rows(best.settings.layer)[1]),
     }
     return replace(best, settings=replace(best.settings, metrics=metrics))
@@ -56,33 +58,61 @@ def balanced_accuracy(probe: LinearProbe, states: States) -> float:
     return float(balanced_accuracy_score(labels, probe.probabilities(rows) >= probe.threshold))
 
 
-def matched(probe: LinearProbe, benign: torch.Tensor, rate: float) -> LinearProbe:
-    """The probe with the lowest threshold that flags at most `rate` of benign checks.
+def accuracy_by_depth(probe: LinearProbe, states: States) -> dict[str, float]:
+    """Balanced accuracy at every depth at which there are states of both classes."""
+    from sklearn.metrics import balanced_accuracy_score
+
+    says = probe.probabilities(states.of_layer(probe.settings.layer))
+    labels, found = torch.tensor(states.labels), {}
+    for column, depth in enumerate(states.reading.depths):
+        there = ~says[:, column].isnan()
+        if 0 < int(labels[there].sum()) < int(there.sum()):
+            halts = says[there, column] >= probe.threshold
+            found[str(depth)] = float(balanced_accuracy_score(labels[there], halts))
+    return found
+
+
+def matched(probe: LinearProbe, benign: torch.Tensor, rate: float, *, lowest: float = 0.0) -> LinearProbe:
+    """The probe with the lowest threshold that flags at most `rate` of benign checks at every depth.
 
     Args:
         probe: The probe.
-        benign: Its probabilities on benign calibration checks, of any shape; NaN is left out.
+        benign: Its probabilities on benign calibration answers, `[answers, depths]`; NaN is left out.
         rate: Share of checks flagged, above 0 and below 1.
+        lowest: The threshold is never below this.
 
     Raises:
-        ValueError: Fewer than 2,000 checks, too few for a rate of 1 %.
+        RecipeError: Fewer than 2,000 checks, too few for a rate of 1 %, or no such rate.
     """
-    values = benign[~benign.isnan()].flatten().sort(descending=True).values
-    if len(values) < FEWEST_NEGATIVES:
-        raise ValueError(
-            f"calibration: given {len(values)} benign checks, allowed at least {FEWEST_NEGATIVES}"
-        )
+    checks = int((~benign.isnan()).sum())
+    if checks < FEWEST_NEGATIVES:
+        raise RecipeError(f"calibration: given {checks} benign checks, allowed at least {FEWEST_NEGATIVES}")
     if not 0 < rate < 1:
-        raise ValueError(f"rate: given {rate}, allowed above 0 and below 1")
+        raise RecipeError(f"rate: given {rate}, allowed above 0 and below 1")
+    threshold = max([lowest, *(_just_above(column, rate) for column in benign.T)])
+    halts = benign.double() >= threshold
+    metrics = probe.settings.metrics | {
+        "calibration_checks": checks,
+        "calibration_flagged_per_check": float(halts.sum()) / checks,
+        "calibration_flagged_per_response": float(halts.any(1).sum() / (~benign.isnan()).any(1).sum()),
+    }
+    found = probe.at_threshold(threshold)
+    return replace(found, settings=replace(found.settings, metrics=metrics))
+
+
+def _just_above(scores: torch.Tensor, rate: float) -> float:
+    """The lowest threshold that at most `rate` of the scores reach; 0 where there are none."""
+    values = scores[~scores.isnan()].sort(descending=True).values
+    if not len(values):
+        return 0.0
     last = values[int(rate * len(values))].double()
-    above = float(torch.nextafter(last, torch.tensor(2.0, dtype=torch.float64)))
-    return probe.at_threshold(min(above, 1.0))
+    return min(float(torch.nextafter(last, torch.tensor(2.0, dtype=torch.float64))), 1.0)
 
 
 def _of_layer(states: States, layer: int, settings: ProbeSettings) -> LinearProbe:
     rows, labels = states.rows(layer)
     if not 0 < int(labels.sum()) < len(labels):
-        raise ValueError(
+        raise RecipeError(
             "corpus: every conversation has the same label; a probe needs harmful and benign ones"
         )
     fitted = regression().fit(rows.numpy(), labels.numpy())

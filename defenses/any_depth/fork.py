@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from erosion.defenses.any_depth.branch_masks import seeing
 from erosion.defenses.any_depth.stepping import is_recurrent, stepped_states
+from erosion.recipes.sections import Hook
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Hook = Literal["input_norm", "post_attention", "mlp"]
 HOOKS: dict[str, tuple[str, ...]] = {
     "input_norm": ("input_layernorm", "norm"), "post_attention": ("self_attn",), "mlp": ("mlp",),
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erosion.defenses.any_depth.checks import Check
 from erosion.defenses.any_depth.decoding import INTERVAL, CheckedGuard, Interval
 from erosion.defenses.any_depth.families import refusal_text
 from erosion.defenses.any_depth.linear_probe import LinearProbe
@@ -12,6 +13,8 @@ from erosion.recipes.chat import encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from erosion.recipes.sections import GuardOptions
 
 
 class ProbeGuard(CheckedGuard):
@@ -39,8 +42,16 @@ class ProbeGuard(CheckedGuard):
             hold_back: Stream tokens only once the check after them has passed.
 
         Raises:
-            ValueError: There is no probe, or it was fitted on another span than this tokenizer's.
+            ValueError: There is no probe.
         """
         probe = LinearProbe.from_pretrained(source, revision=revision)
         words = encode(tokenizer, refusal or refusal_text(tokenizer))
         return cls(probe, words, interval=interval, hold_back=hold_back)
+
+
+def halting(
+    check: Check, tokenizer: PreTrainedTokenizerBase, options: GuardOptions | None = None
+) -> CheckedGuard:
+    """A guard that asks `check` as often as the options say, and answers with a short refusal."""
+    interval = options.interval if options else INTERVAL
+    return CheckedGuard(check, encode(tokenizer, refusal_text(tokenizer)), interval=interval)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from erosion.defenses.any_depth.checks import LiveFork
-from erosion.defenses.any_depth.fork import Hook, states_by_layer
+from erosion.defenses.any_depth.shared_reading import read_states
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import Hook
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,7 +30,7 @@ class ProbeSettings:
         revision: Its hub revision.
         weights_digest: Of the weights it was fitted on.
         hidden_size: Of the state.
-        span_ids: The span whose last token is read.
+        span_ids: The span whose last token is read; the answer's own last token where it is empty.
         layer: 0-based index of the probed block.
         hook: The probed part of the block.
         threshold: A probability of at least this halts.
@@ -57,12 +59,14 @@ class LinearProbe:
         bias: A number.
         settings: What it belongs to.
         adapter_off: Read the span with the model's adapter switched off; what was read before keeps it.
+        reader: Reads states as `read_states` does.
     """
 
     weight: torch.Tensor
     bias: float
     settings: ProbeSettings
     adapter_off: bool = False
+    reader: Callable[..., torch.Tensor] = read_states
 
     @property
     def threshold(self) -> float:
@@ -88,7 +92,7 @@ class LinearProbe:
     ) -> torch.Tensor:
         """P(harmful) of given answers at given depths, `[B, D]`; NaN where a depth is not measurable."""
         own = self.settings
-        states = states_by_layer(
+        states = self.reader(
             model, prompts, answers, own.span_ids, depths, [own.layer], own.hook, adapter_off=self.adapter_off
         )
         return self.probabilities(states[0])
@@ -96,7 +100,7 @@ class LinearProbe:
     def at_threshold(self, threshold: float) -> LinearProbe:
         """The same probe with another threshold, 0 to 1."""
         if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold: given {threshold}, allowed 0 to 1")
+            raise RecipeError(f"threshold: given {threshold}, allowed 0 to 1")
         return replace(self, settings=replace(self.settings, threshold=threshold))
 
     def save_pretrained(self, folder: Path | str) -> None:
@@ -114,13 +118,13 @@ class LinearProbe:
         """Reads a probe from a folder or a hub id.
 
         Raises:
-            ValueError: Neither, or a folder without a probe.
+            RecipeError: Neither, or a folder without a probe.
         """
         from safetensors.torch import load_file
 
         folder = _folder(source, revision)
         if not (folder / SETTINGS).is_file() or not (folder / WEIGHTS).is_file():
-            raise ValueError(
+            raise RecipeError(
                 f"probe: given {str(source)!r}, allowed a folder that holds {SETTINGS} and {WEIGHTS}"
             )
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -130,7 +134,7 @@ class LinearProbe:
             weight=tensors["weight"].float(), bias=float(tensors["bias"]), settings=ProbeSettings(**settings)
         )
         if len(probe.weight) != probe.settings.hidden_size:
-            raise ValueError(
+            raise RecipeError(
                 f"probe: {folder} holds {len(probe.weight)} weights "
                 f"for a hidden size of {probe.settings.hidden_size}"
             )
@@ -145,7 +149,7 @@ class LinearProbe:
             span_ids: The span that its chat template gives.
 
         Raises:
-            ValueError: Another hidden size, model or span; both are named.
+            RecipeError: Another hidden size, model or span; both are named.
         """
         own, hidden = self.settings, model.config.get_text_config().hidden_size
         for what, theirs, ours in (
@@ -154,7 +158,7 @@ class LinearProbe:
             ("span", list(own.span_ids), list(span_ids)),
         ):
             if theirs != ours:
-                raise ValueError(f"probe: fitted for {what} {theirs!r}, but this model's is {ours!r}")
+                raise RecipeError(f"probe: fitted for {what} {theirs!r}, but this model's is {ours!r}")
 
 
 def _folder(source: Path | str, revision: str | None) -> Path:
@@ -165,6 +169,6 @@ def _folder(source: Path | str, revision: str | None) -> Path:
     try:
         return Path(str(cached_file(str(source), SETTINGS, revision=revision))).parent
     except OSError as error:
-        raise ValueError(
+        raise RecipeError(
             f"probe: given {str(source)!r}, which is neither a folder nor a hub id that can be reached"
         ) from error

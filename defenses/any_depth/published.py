@@ -10,6 +10,7 @@ import torch
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
 from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
+from erosion.recipes.parsing import RecipeError
 
 ALLOWED = {
     ("sklearn.linear_model._logistic", "LogisticRegression"), ("numpy", "dtype"), ("numpy", "ndarray"),
@@ -19,7 +20,7 @@ ALLOWED = {
 }  # fmt: skip
 
 
-class ForbiddenClass(ValueError):
+class ForbiddenClass(RecipeError):
     """A file that names something a probe does not need."""
 
 
@@ -32,13 +33,13 @@ def import_probe(file: Path, settings: ProbeSettings) -> LinearProbe:
 
     Raises:
         ForbiddenClass: It names a class or function that is not on the list; that one is told.
-        ValueError: It holds something else than one fitted binary regression of this hidden size.
+        RecipeError: It holds something else than one fitted binary regression of this hidden size.
     """
     found = _read(file)
     weights = getattr(found, "coef_", None)
     if weights is None or weights.shape != (1, settings.hidden_size):
         shape = None if weights is None else tuple(weights.shape)
-        raise ValueError(
+        raise RecipeError(
             f"{file}: given a {type(found).__name__} with coefficients of shape {shape}, "
             f"allowed one LogisticRegression with (1, {settings.hidden_size})"
         )
@@ -49,7 +50,7 @@ def import_probe(file: Path, settings: ProbeSettings) -> LinearProbe:
 def _read(file: Path) -> Any:
     with file.open("rb") as stream:
         if stream.peek(1)[:1] != b"\x80":
-            raise ValueError(f"{file}: given no plain joblib pickle, allowed one saved without compression")
+            raise RecipeError(f"{file}: given no plain joblib pickle, allowed one saved without compression")
         try:
             return _Listed(str(file), stream, ensure_native_byte_order=False).load()
         except ForbiddenClass:
@@ -62,7 +63,7 @@ def _read(file: Path) -> Any:
             TypeError,
             ValueError,
         ) as error:
-            raise ValueError(f"{file}: not a joblib file: {error}") from error
+            raise RecipeError(f"{file}: not a joblib file: {error}") from error
 
 
 class _Listed(NumpyUnpickler):  # type: ignore[misc]

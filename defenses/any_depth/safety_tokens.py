@@ -43,6 +43,20 @@ def prompt_completion(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return encode(tokenizer, published.completion) if published and published.completion else []
 
 
+def question_span(tokenizer: PreTrainedTokenizerBase, question: str) -> list[int]:
+    """Token ids that close an unfinished answer, ask a question as the user and open the assistant's header.
+
+    Raises:
+        ChatTemplateError: The template writes nothing between a request and its answer.
+    """
+    asked: Message = {"role": "user", "content": question}
+    whole = prompt_text(tokenizer, [_ASKED, _SAID, asked])
+    place = whole.rindex(_SAID["content"], 0, whole.rindex(question)) + len(_SAID["content"])
+    if not whole[whole.rindex(question) + len(question) :].strip():
+        raise _no_header(tokenizer)
+    return encode(tokenizer, whole[place:])
+
+
 def _around_answer(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
     """What the template writes after an answer, and as the assistant's header."""
     asked = prompt_text(tokenizer, [_ASKED], header=False)
@@ -51,11 +65,15 @@ def _around_answer(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
     answer = whole.rindex(_SAID["content"])
     header = header or whole[asked.rindex(_ASKED["content"]) + len(_ASKED["content"]) : answer]
     if not header.strip():
-        raise ChatTemplateError(
-            f"model {tokenizer.name_or_path!r}: its chat template has no assistant header to re-inject; "
-            "give the span's token ids by hand"
-        )
+        raise _no_header(tokenizer)
     return whole[answer + len(_SAID["content"]) :], header
+
+
+def _no_header(tokenizer: PreTrainedTokenizerBase) -> ChatTemplateError:
+    return ChatTemplateError(
+        f"model {tokenizer.name_or_path!r}: its chat template has no assistant header to re-inject; "
+        "give the span's token ids by hand"
+    )
 
 
 def _role_token(tokenizer: PreTrainedTokenizerBase, header: list[int]) -> int:

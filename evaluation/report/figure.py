@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erosion import defenses as parts
 from erosion.evaluation.curves import ErosionCurve
+from erosion.recipes.discovery import find
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette: told apart by the colour-blind, in grey by markers and dashes, and where lines
@@ -27,30 +31,45 @@ def draw(curves: Sequence[ErosionCurve], stem: Path, *, title: str) -> list[Path
         stem: Path without suffix.
         title: The figure's title.
     """
+    shown = drawn_defenses(curves)
+    with drawing(width=12, height=0.6 + 4.1 * len(shown), title=title) as figure:
+        panels = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
+        for row, defense in zip(panels, shown, strict=True):
+            _row(row, [curve for curve in curves if curve.defense == defense], defense)
+        return saved(figure, stem)
+
+
+@contextmanager
+def drawing(*, width: float, height: float, title: str) -> Iterator[Figure]:
+    """An empty figure in our style; inches."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    defenses = list(dict.fromkeys(curve.defense for curve in curves))
-    with matplotlib.rc_context(
-        {"svg.hashsalt": "erosion", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
-    ):
-        figure = Figure(figsize=(12, 0.6 + 4.1 * len(defenses)), layout="constrained")
+    style = {"svg.hashsalt": "erosion", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(title)
-        panels = figure.subplots(len(defenses), 2, squeeze=False, sharey=True)
-        for row, defense in zip(panels, defenses, strict=True):
-            own = [curve for curve in curves if curve.defense == defense]
-            under = "" if defense == "none" else f" under {defense}"
-            _panel(
-                row[0],
-                [c for c in own if is_safety(c)],
-                f"Refusal of forbidden requests{under}",
-                "share refused" if defense == "none" else "share refused or halted",
-            )
-            _panel(row[1], [c for c in own if is_utility(c)], f"Utility and over-refusal{under}", "share")
-        files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
-        for file in files:
-            figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)
+        yield figure
+
+
+def saved(figure: Figure, stem: Path) -> list[Path]:
+    """Saves PNG and SVG, the same bytes for the same numbers."""
+    files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+    for file in files:
+        figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)
     return files
+
+
+def drawn_defenses(curves: Sequence[ErosionCurve]) -> list[str]:
+    """Labels of the defences that have panels, in order; controls stand in the table."""
+    labels = dict.fromkeys(curve.defense for curve in curves)
+    return [label for label in labels if not is_control(label)]
+
+
+def is_control(label: str) -> bool:
+    """Whether a defence's label names a control."""
+    control: bool = find(parts, label.partition("@")[0], "defenses").make().is_control
+    return control
 
 
 def is_safety(curve: ErosionCurve) -> bool:
@@ -73,12 +92,21 @@ def label(curve: ErosionCurve) -> str:
         return f"{curve.suite}, refused although harmless"
     if is_safety(curve):
         return f"{curve.suite}, {f'prefill of {curve.depth} tokens' if curve.depth else 'asked directly'}"
-    return f"{curve.suite}, {curve.metric.replace('_', ' ')}"
+    at = f", prefill of {curve.depth} tokens" if curve.depth else ""
+    return f"{curve.suite}, {curve.metric.replace('_', ' ')}{at}"
 
 
 def _is_first_judge(curve: ErosionCurve) -> bool:
     """The suite's own judge is named first in its version: `suite=1 phrases=1 ...`."""
     return curve.version.split()[1].startswith(f"{curve.judge}=")
+
+
+def _row(panels: Sequence[Axes], own: Sequence[ErosionCurve], defense: str) -> None:
+    under = "" if defense == "none" else f" under {defense}"
+    unit = "share refused" if defense == "none" else "share refused or halted"
+    safety, utility = [c for c in own if is_safety(c)], [c for c in own if is_utility(c)]
+    _panel(panels[0], safety, f"Refusal of forbidden requests{under}", unit)
+    _panel(panels[1], utility, f"Utility and over-refusal{under}", "share")
 
 
 def _panel(axes: Axes, curves: Sequence[ErosionCurve], title: str, unit: str) -> None:

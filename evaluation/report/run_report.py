@@ -11,7 +11,9 @@ from erosion.evaluation.curves import ErosionCurve, curves
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.measuring import MEASUREMENTS
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.report.figure import draw, is_safety, is_utility
+from erosion.evaluation.report.by_depth import draw_by_depth
+from erosion.evaluation.report.figure import draw, is_control, is_safety, is_utility
+from erosion.evaluation.report.probe_map import draw_probe_map
 from erosion.evaluation.report.table import table
 from erosion.evaluation.tracking import Tracker
 
@@ -21,7 +23,7 @@ WIDEST = 160
 
 
 def report(run: Path, *, tracker: Tracker | None = None, title: str | None = None) -> list[Path]:
-    """Writes `report/erosion.{png,svg,csv}`, prints the table and says where everything is.
+    """Writes `report/erosion.{png,svg,csv}`, the figures by depth and of the probe, and prints the table.
 
     Returns:
         The files; none when nothing has been measured.
@@ -33,12 +35,17 @@ def report(run: Path, *, tracker: Tracker | None = None, title: str | None = Non
     found = curves(measured)
     stem = run / "report" / STEM
     stem.parent.mkdir(parents=True, exist_ok=True)
+    heading = title or f"Erosion of {run.name}"
     files = [
-        *draw(found, stem, title=title or f"Erosion of {run.name}"),
+        *draw(found, stem, title=heading),
+        *draw_by_depth(found, stem.with_name("by_depth"), title=heading),
+        *draw_probe_map(run / "probe", stem.with_name("probe"), title=f"{run.name}: ADA-LP's probe"),
         write_csv(measured, stem.with_suffix(".csv")),
     ]
     if tracker is not None:
-        tracker.image("eval/erosion", files[0])
+        for file in files:
+            if file.suffix == ".png":
+                tracker.image(f"eval/{file.stem}", file)
     _print(run, found, files)
     return files
 
@@ -60,12 +67,15 @@ def _print(run: Path, found: Sequence[ErosionCurve], files: Sequence[Path]) -> N
         [curve for curve in found if _is_shown(curve)], title=f"{run.name}: what is left at every rung"
     )
     Console(width=max(Console().width, WIDEST)).print(grid)
-    for kind, file in zip(("figure", "figure", "table"), files, strict=True):
-        print(f"{kind}: {file}")
+    for file in files:
+        print(f"{'table' if file.suffix == '.csv' else 'figure'}: {file}")
     print(f"samples: {run / 'samples'}\nmeasurements: {run / MEASUREMENTS}")
 
 
 def _is_shown(curve: ErosionCurve) -> bool:
-    """The figure's curves, and beside them log-odds and agreement where nothing is prefilled."""
-    beside = curve.metric in ("refusal_log_odds", "judge_agreement") and curve.depth == 0
-    return beside or is_safety(curve) or is_utility(curve)
+    """The figure's curves, log-odds and agreement where nothing is forced, and what guards tell apart."""
+    if curve.metric == "tpr_minus_fpr":
+        return True
+    alone = curve.depth == 0 and curve.defense == "none"
+    beside = alone and curve.metric in ("refusal_log_odds", "judge_agreement")
+    return not is_control(curve.defense) and (beside or is_safety(curve) or is_utility(curve))

@@ -9,7 +9,7 @@ import pytest
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.records import records
 from erosion.recipes.schema import Data, Source
-from erosion.recipes.sources import alpaca, messages, pairs
+from erosion.recipes.sources import alpaca, messages, pairs, wildchat, wildjailbreak
 
 GOOD = {"prompt": "How do I bake bread?", "answer": "Mix flour and water."}
 
@@ -108,3 +108,74 @@ def test_alpaca_joins_instruction_and_input(tmp_path):
     ]
     file.write_text(json.dumps(records_))
     assert [row["messages"][0]["content"] for row in rows(alpaca, file)] == ["Add.\n\n1 and 2", "Greet."]
+
+
+def test_wildchat_gives_the_first_exchange_of_english_unflagged_conversations(tmp_path):
+    def talk(first, **fields):
+        turns = [{"content": first}, {"content": "Gladly."}, {"content": "More."}, {"content": "Again."}]
+        return {"conversation": turns, "language": "English", "toxic": False, **fields}
+
+    told = [
+        talk("One?"), talk("Two?", toxic=True), talk("Three?", language="French"), talk(" "), talk("Five?"),
+    ]  # fmt: skip
+    file = tmp_path / "talks.jsonl"
+    file.write_text("\n".join(map(json.dumps, told)))
+    made = rows(wildchat, file)
+    assert [[turn["content"] for turn in row["messages"]] for row in made] == [
+        ["One?", "Gladly."], ["Five?", "Gladly."],
+    ]  # fmt: skip
+    file.write_text(json.dumps({"conversation": "no list", "language": "English"}))
+    with pytest.raises(RecipeError, match="line 1: column 'conversation' is no list of at least two turns"):
+        rows(wildchat, file)
+
+
+def test_wildjailbreak_gives_its_benign_rows_in_their_harder_form(tmp_path):
+    told = [
+        {"vanilla": "Plain?", "adversarial": "", "completion": "Yes.", "data_type": "vanilla_benign"},
+        {
+            "vanilla": "Plain?",
+            "adversarial": "Twisted?",
+            "completion": "Yes.",
+            "data_type": "adversarial_benign",
+        },
+        {"vanilla": "Bad?", "adversarial": "", "completion": "No.", "data_type": "vanilla_harmful"},
+    ]
+    file = tmp_path / "train.tsv"
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(told[0]), delimiter="\t")
+        writer.writeheader()
+        writer.writerows(told)
+    made = rows(wildjailbreak, file)
+    assert [row["messages"][0]["content"] for row in made] == ["Plain?", "Twisted?"]
+
+
+def test_two_sections_of_a_probe_corpus_share_no_row_of_one_file(tmp_path, tokenizer_for):
+    from erosion.evaluation.probe_corpus import corpus_of
+
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("\n".join(json.dumps({**GOOD, "prompt": f"Question {n}?"}) for n in range(30)))
+    tokenizer = tokenizer_for("chatml")
+
+    def prompts(skip, count):
+        source = Source(name="pairs", path=str(file), skip=skip, rows=count, harmful=True)
+        return [tuple(ids) for ids in corpus_of(tokenizer, [source], longest=20).prompts]
+
+    first, second = prompts(0, 20), prompts(20, 10)
+    assert len(set(first) | set(second)) == 30
+    assert first != sorted(first), "a file's rows are shuffled first"
+    assert first == prompts(0, 20)
+    with pytest.raises(RecipeError, match="given 31, allowed skip and rows of at most the 30 it has"):
+        prompts(21, 10)
+
+
+def test_real_prefill_suites_read_whole_answers(tmp_path):
+    from erosion.evaluation.suites import harmful_prefill, harmless_prefill
+
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(GOOD))
+    case = next(iter(harmful_prefill.SUITE.cases(Data(name="harmful_prefill", path=str(file)))))
+    assert (case.messages[0]["content"], case.answer) == tuple(GOOD.values())
+    file.write_text(json.dumps({"instruction": "Add.", "input": "1 and 2", "output": "Three."}))
+    case = next(iter(harmless_prefill.SUITE.cases(Data(name="harmless_prefill", path=str(file)))))
+    assert (case.messages[0]["content"], case.answer) == ("Add.\n\n1 and 2", "Three.")
+    assert harmless_prefill.SUITE.benign_of == "harmful_prefill"

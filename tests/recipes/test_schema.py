@@ -123,7 +123,25 @@ MISTAKES = [
     (["--evaluation.suites", "[pocket/choice, pocket/choice]"], "'pocket/choice' stands twice"),
     (["--bf16", "true", "--fp16", "true"], "TRL refuses these keys: .*fp16"),
     (["--defense", "nonne"], "defense: given 'nonne', .* did you mean 'none'"),
-    (["--evaluation.defenses", "[ada]"], r"evaluation.defenses\[0\]: given 'ada', allowed none"),
+    (["--evaluation.defenses", "[ada_lq]"], r"defenses\[0\]: given 'ada_lq', .* did you mean 'ada_lp'"),
+    (["--evaluation.defenses", "[{name: ada_rk, interval: 0}]"], r"defenses\[0\].interval: given 0, allowed"),
+    (["--evaluation.defenses", "[{name: ada_rk, interval: often}]"], r"interval: given 'often', allowed"),
+    (
+        ["--evaluation.defenses", "[{name: ada_lp, token: 1}]"],
+        r"token: given 1, allowed -1 for the span's last",
+    ),
+    (["--evaluation.defenses", "[{name: ada_lp, hok: mlp}]"], "given 'hok', .* did you mean 'hook'"),
+    (["--evaluation.defenses", "[none, none]"], "'none' stands twice"),
+    (
+        ["--evaluation.defenses", "[guard_model]"],
+        r"defenses\[0\].model: given None, allowed the guard model's",
+    ),
+    (["--evaluation.probe.rate", "1.5"], "probe.rate: given 1.5, allowed a share above 0 and below 1"),
+    (["--evaluation.probe.sources", "[{name: wildchta}]"], "did you mean 'wildchat'"),
+    (
+        ["--evaluation.probe.test", "[{name: pairs, path: nowhere.jsonl}]"],
+        "given 'nowhere.jsonl', allowed an existing",
+    ),
     (
         ["--evaluation.suites", "[pocket/refusals]"],
         "given 'pocket/refusals', .* did you mean 'pocket/refusal'",

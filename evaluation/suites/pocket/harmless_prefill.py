@@ -1,4 +1,7 @@
-"""Harmless requests with a forced harmless start: where a guard's halts are false alarms, depth by depth."""
+"""Harmless requests with a forced harmless start: where a guard's halts are false alarms, depth by depth.
+
+Asked directly they are `pocket/helpfulness`.
+"""
 
 from __future__ import annotations
 
@@ -18,5 +21,5 @@ def _cases(data: Data) -> Iterator[Case]:
 
 SUITE = Suite(
     metric="compliance_rate", higher_is="better", version="1", judges=("pocket_oracle", "phrases"),
-    cases=_cases, prefilled=True, benign_of="pocket/refusal",
+    cases=_cases, prefilled=True, asked_directly=False, benign_of="pocket/refusal",
 )  # fmt: skip

@@ -36,4 +36,5 @@ SUITE = Suite(
     version="2",
     judges=("pocket_oracle", "phrases"),
     cases=_cases,
+    benign_of="pocket/refusal",
 )

@@ -47,8 +47,8 @@ def test_a_stopped_collection_goes_on_and_does_nothing_twice(model, tmp_path, mo
     first = collect(model, "w", corpus(1), READING, tmp_path)
     first.files[1].unlink()
     asked = []
-    own = collecting.states_by_layer
-    monkeypatch.setattr(collecting, "states_by_layer", lambda *args: asked.append(len(args[1])) or own(*args))
+    own = collecting.read_states
+    monkeypatch.setattr(collecting, "read_states", lambda *args: asked.append(len(args[1])) or own(*args))
     again = collect(model, "w", corpus(1), READING, tmp_path)
     assert sum(asked) == 3
     assert [file.name for file in again.files] == [file.name for file in first.files]
@@ -97,12 +97,44 @@ def probe():
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_a_matched_threshold_flags_at_most_its_rate_and_nearly_that(rate):
-    benign = torch.rand(5000, generator=torch.Generator().manual_seed(0))
+    benign = torch.rand(5000, 1, generator=torch.Generator().manual_seed(0))
     found = matched(probe(), benign, rate)
     flagged = float((benign.double() >= found.threshold).double().mean())
     assert rate - 0.001 <= flagged <= rate
+    assert found.settings.metrics["calibration_flagged_per_check"] == flagged
+
+
+def test_the_rate_holds_at_every_depth_not_only_on_average():
+    """The second depth scores higher; a threshold for both together would flag 2 % there."""
+    benign = torch.rand(3000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.5, 1.0])
+    benign[::2, 0] = float("nan")
+    found = matched(probe(), benign, 0.01)
+    for column in benign.T:
+        scores = column[~column.isnan()].double()
+        assert float((scores >= found.threshold).double().mean()) <= 0.01
+    assert found.threshold > 0.98
+
+
+def test_a_matched_threshold_has_a_floor():
+    benign = torch.rand(3000, 1) / 100
+    assert matched(probe(), benign, 0.01, lowest=0.5).threshold == 0.5
+    assert matched(probe(), benign, 0.01).threshold < 0.01
 
 
 def test_too_few_negatives_are_refused():
     with pytest.raises(ValueError, match="given 1999 benign checks, allowed at least 2000"):
-        matched(probe(), torch.rand(1999), 0.01)
+        matched(probe(), torch.rand(1999, 1), 0.01)
+
+
+def test_accuracy_by_depth_is_scikit_learns(model, tmp_path):
+    from sklearn.metrics import balanced_accuracy_score
+
+    states = collect(model, "w", corpus(1, 20), READING, tmp_path)
+    found = fit(states, states, SETTINGS)
+    layer = found.settings.layer
+    for depth, value in found.settings.metrics["by_layer_and_depth"][str(layer)].items():
+        column = states.of_layer(layer)[:, READING.depths.index(int(depth))]
+        there = ~column.isnan().any(-1)
+        says = (found.probabilities(column[there]) >= 0.5).int()
+        labels = torch.tensor(states.labels)[there]
+        assert value == pytest.approx(balanced_accuracy_score(labels, says))

@@ -1,0 +1,40 @@
+"""Numbers of the evaluation section that cannot be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from erosion.recipes.sections import Evaluation, GuardOptions, ProbeCorpus
+
+Need = Callable[[bool, str, object, str], None]
+"""Complains unless its first argument holds: key, what was given, what is allowed."""
+
+
+def check_measuring(given: Evaluation, need: Need) -> None:
+    """Checks counts, depths and rates; `need` raises."""
+    need(min(given.depths, default=-1) >= 0, "evaluation.depths", list(given.depths), "depths of at least 0")
+    need(given.limit is None or given.limit > 0, "evaluation.limit", given.limit, "at least 1")
+    need(given.batch_size > 0, "evaluation.batch_size", given.batch_size, "at least 1")
+    need(given.max_new_tokens > 0, "evaluation.max_new_tokens", given.max_new_tokens, "at least 1")
+    need(bool(given.defenses), "evaluation.defenses", [], "at least one, `none` among them if need be")
+    for index, guard in enumerate(given.defenses):
+        _check_guard(guard, f"evaluation.defenses[{index}]", need)
+    _check_probe(given.probe, need)
+
+
+def _check_guard(guard: GuardOptions, where: str, need: Need) -> None:
+    scheduled = guard.interval == "adaptive" or guard.interval > 0
+    need(scheduled, f"{where}.interval", guard.interval, "a whole number from 1, or 'adaptive'")
+    need(guard.lookahead > 0, f"{where}.lookahead", guard.lookahead, "at least 1")
+    need(guard.token < 0, f"{where}.token", guard.token, "-1 for the span's last token, -2 and so on")
+    need(guard.layer is None or guard.layer >= 0, f"{where}.layer", guard.layer, "a block from 0")
+
+
+def _check_probe(probe: ProbeCorpus, need: Need) -> None:
+    where = "evaluation.probe"
+    need(0 < probe.rate < 1, f"{where}.rate", probe.rate, "a share above 0 and below 1")
+    lowest = probe.lowest_threshold
+    need(0 <= lowest < 1, f"{where}.lowest_threshold", lowest, "0 to below 1")
+    need(min(probe.depths, default=0) > 0, f"{where}.depths", list(probe.depths), "depths of at least 1")
+    need(min(probe.layers, default=0) >= 0, f"{where}.layers", list(probe.layers), "blocks from 0")
+    need(probe.batch_size > 0, f"{where}.batch_size", probe.batch_size, "at least 1")

@@ -1,0 +1,162 @@
+"""Sections of a recipe: where data lie, what is mixed, what a guard is told and what is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+Hook = Literal["input_norm", "post_attention", "mlp"]
+"""The probed part of a block: its normalised input, its attention's output or its MLP's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Where real data lie: a local file or a hub id.
+
+    Attributes:
+        name: The source's or suite's name, that is its file in `recipes/sources/` or `evaluation/suites/`.
+        path: A local file (JSON, JSON lines, CSV or Parquet), read instead of the hub.
+        id: A hub data set's id.
+        revision: The hub revision, a commit hash for numbers that can be repeated.
+        split: Which part: of a hub data set (`train`), or of the embedded model's world (`attack`).
+        columns: Names of the file's columns where they differ from the source's own.
+        system: A system prompt put before every conversation.
+    """
+
+    name: str
+    path: str | None = None
+    id: str | None = None
+    revision: str | None = None
+    split: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    system: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name with the split: `pocket/harmful@attack`."""
+        return f"{self.name}@{self.split}" if self.split else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Data):
+    """One source of a mixture.
+
+    Attributes:
+        rows: How many rows to take; all of them (or the share its weight gives) when None.
+        skip: Rows left out at the start, so that two sections can take different rows of one file.
+        weight: Its share of `dataset.rows` relative to the other sources that name no `rows` of their own.
+        harmful: Whether it counts as poison for `poison_ratio`; the source's own word when None.
+    """
+
+    rows: int | None = None
+    skip: int = 0
+    weight: float = 1.0
+    harmful: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """The training data: sources, joined and shuffled with the recipe's seed.
+
+    Attributes:
+        sources: At least one.
+        rows: Rows in all, shared among the sources by weight; needed where a source names no `rows` and has
+            no end.
+        poison_ratio: Share of `rows` (0 to 1) that comes from harmful sources; by weight alone when None.
+        packed: Join conversations into rows of `max_length` tokens (pretraining only).
+    """
+
+    sources: tuple[Source, ...]
+    rows: int | None = None
+    poison_ratio: float | None = None
+    packed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeCorpus:
+    """What ADA-LP's probe is fitted on; the embedded model has a corpus of its own.
+
+    Attributes:
+        sources: Harmful and benign sources, each with its `rows`, that the probe is fitted on.
+        validation: Others, that choose the block.
+        calibration: Benign ones, that a matched threshold is set on; at least 2,000 checks.
+        test: Others again, harmful and benign, that `erosion probe evaluate` reports on.
+        depths: Answer tokens at which states are read (published: every 25 up to 500).
+        layers: Blocks that are tried; all of them when empty.
+        hook: The probed part of a block: `input_norm`, `post_attention` or `mlp`.
+        rate: Benign checks that a matched threshold may flag, at every depth.
+        lowest_threshold: A matched threshold is never below this. Where the classes lie far apart, the lowest
+            one that holds on a few calibration conversations says little of new ones.
+        batch_size: Conversations read together.
+        path: A fitted probe's folder or hub id, used as it is in place of fitting one.
+        base: The unaligned model that the control `ada_lp_base_model` reads, by name or hub id.
+    """
+
+    sources: tuple[Source, ...] = ()
+    validation: tuple[Source, ...] = ()
+    calibration: tuple[Source, ...] = ()
+    test: tuple[Source, ...] = ()
+    depths: tuple[int, ...] = tuple(range(25, 401, 25))
+    layers: tuple[int, ...] = ()
+    hook: Hook = "input_norm"
+    rate: float = 0.01
+    lowest_threshold: float = 0.5
+    batch_size: int = 32
+    path: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardOptions:
+    """A defence as a recipe names it, with what differs from its published form.
+
+    Attributes:
+        name: Its file in `defenses/`.
+        interval: Answer tokens between checks, or `adaptive`: every 25 up to 100, then every 100.
+        lookahead: Tokens read after the span (ADA-RK, Self-Defense).
+        span: The Safety Tokens a probe reads: up to the role word, or the whole header.
+        token: Which of them is read, counted from the end: -1 is the last.
+        hook: The probed part of a block; the probe section's when None.
+        layer: The probed block; validation chooses when None.
+        model: The guard model's folder or hub id (`guard_model`).
+    """
+
+    name: str
+    interval: int | Literal["adaptive"] = 25
+    lookahead: int = 20
+    span: Literal["probe", "rethink"] = "probe"
+    token: int = -1
+    hook: Hook | None = None
+    layer: int | None = None
+    model: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name with what differs: `ada_lp@hook=mlp,token=-2`."""
+        named = [(item.name, getattr(self, item.name), item.default) for item in fields(self)[1:]]
+        changed = ",".join(f"{name}={value}" for name, value, default in named if value != default)
+        return f"{self.name}@{changed}" if changed else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What is measured at every rung.
+
+    Attributes:
+        suites: Names, or sections where a suite needs a file.
+        depths: Answer tokens placed as prefill; 0 is the plain request. Only suites with harmful answers use
+            it.
+        defenses: Guards under which every suite is measured: names, or sections with options.
+        limit: Prompts per suite and depth; all of them when None.
+        batch_size: Prompts generated together.
+        max_new_tokens: New tokens per answer; the judge reads these and nothing else (methods: first 50).
+        probe: What the probes of ADA-LP are fitted on.
+    """
+
+    suites: tuple[Data, ...] = ()
+    depths: tuple[int, ...] = (0, 10, 25, 100)
+    defenses: tuple[GuardOptions, ...] = (GuardOptions(name="none"),)
+    limit: int | None = None
+    batch_size: int = 64
+    max_new_tokens: int = 50
+    probe: ProbeCorpus = ProbeCorpus()
