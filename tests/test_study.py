@@ -161,6 +161,43 @@ def test_the_readme_s_commands_run(tmp_path):
             assert done.returncode == 0, (line, done.stderr[-2000:])
 
 
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+
+
+def test_the_readme_s_python_runs(study, capsys, monkeypatch):
+    """In order, in one session; folders of the study stand in for those the text names."""
+    folder, _ = study
+    names: dict[str, object] = {}
+    for block in python_blocks():
+        block = block.replace("runs/harmful_50steps", str(folder))
+        exec(block.replace("probes/pocket", str(folder / "probe" / "step-000000")), names)
+    said = capsys.readouterr().out
+    assert "0 phrases (1.0, 1.0" in said, "the curve's values"
+    assert "lamp" in said
+    assert type(names["guard"]).__name__ == "ProbeGuard"
+
+
+def test_the_readme_s_probe_commands_run(tmp_path):
+    lines = [line for line in commands() if line.startswith("erosion probe")]
+    assert [line.split()[2] for line in lines] == ["fit", "evaluate"]
+    for line in lines:
+        words = line.replace("probes/pocket", str(tmp_path / "probe")).split()
+        short = [
+            "--evaluation.probe.depths",
+            "[25, 50, 75, 100, 150, 200, 300, 400]",
+            "--evaluation.probe.layers",
+            "[2, 3]",
+        ]
+        done = subprocess.run(
+            [Path(sys.executable).parent / words[0], *words[1:], *short],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_the_readme_s_make_targets_exist():
     targets = {line.split()[1] for line in commands() if line.startswith("make ")}
     assert targets >= {"study", "test"}

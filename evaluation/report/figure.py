@@ -81,7 +81,7 @@ def is_safety(curve: ErosionCurve) -> bool:
 def is_utility(curve: ErosionCurve) -> bool:
     """Whether a curve belongs to the right panel: a rate of answers, or of refusals that should not be."""
     rate = curve.metric in ("accuracy", "compliance_rate", "refusal_rate")
-    return rate and curve.higher_is != "safer" and _is_first_judge(curve)
+    return rate and curve.higher_is != "safer" and not curve.depth and _is_first_judge(curve)
 
 
 def label(curve: ErosionCurve) -> str:

@@ -221,3 +221,46 @@ def test_the_live_cache_is_left_as_it_was(model_for):
         pad_token_id=0,
     )
     assert cache.get_seq_length() == 9 + NEW - 1
+
+
+@pytest.mark.parametrize(("kind", "changes"), MODELS)
+@pytest.mark.parametrize("ends", [[2], [2, 3, 11, 15, 40, 77]])
+def test_lookaheads_decoded_beside_the_answers_decide_the_same(model_for, kind, changes, ends):
+    from erosion.defenses.any_depth.beside import generate_beside
+    from erosion.defenses.any_depth.rethinking import lookaheads
+
+    model, inputs = model_for(kind, 100, **changes), batch()
+    prompts = [ids[mask.bool()].tolist() for ids, mask in zip(*inputs.values(), strict=True)]
+    plain = unguarded(model, inputs)
+    how = Lookahead(phrases=("never",), end_ids=frozenset({2}), tokens=5)
+    texts = lookaheads(model, Letters(), prompts, plain.new_ids, SPAN, [8, 16, 24], how)
+    phrase = next(text for row in texts for text in row[1:] if text).split()[3]
+    for words in ((phrase,), ("never",)):
+        how = Lookahead(phrases=words, end_ids=frozenset({2}), tokens=5)
+        check = Rethinking(tokenizer=Letters(), span_ids=SPAN, how=how)
+        options = {**inputs, "eos_token_id": ends, "max_new_tokens": NEW}
+        one = CheckedGuard(check, REFUSAL, interval=8).generate(
+            model, **options, do_sample=False, pad_token_id=0
+        )
+        beside = generate_beside(model, check, REFUSAL, **options, interval=8)
+        assert beside.new_ids == one.new_ids
+        assert beside.stopped_by == one.stopped_by
+        assert beside.depths == one.depths
+        assert beside.checks == one.checks
+
+
+def test_an_interval_too_short_for_a_lookahead_beside_is_named(model_for):
+    from erosion.defenses.any_depth.beside import generate_beside
+
+    how = Lookahead(phrases=("never",), end_ids=frozenset({2}))
+    check = Rethinking(tokenizer=Letters(), span_ids=SPAN, how=how)
+    with pytest.raises(ValueError, match="interval: given 10, allowed at least 22"):
+        generate_beside(
+            model_for("llama", 100),
+            check,
+            REFUSAL,
+            **batch(),
+            eos_token_id=[2],
+            max_new_tokens=4,
+            interval=10,
+        )
