@@ -37,7 +37,7 @@ class Generated:
 
     new_ids: list[list[int]]
     stopped_by: list[StoppedBy]
-    sequences: torch.Tensor | None = None
+    sequences: torch.Tensor | None = field(default=None, compare=False)
     depths: list[int | None] = field(default_factory=list)
     checks: list[dict[int, float]] = field(default_factory=list)
 

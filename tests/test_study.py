@@ -150,7 +150,8 @@ def test_the_readme_s_commands_run(tmp_path):
     for line in lines:
         if "training/sft.py" in line:
             short = (
-                f"--max_steps 2 --ladder [0,2] --evaluation.limit 4 --output_dir {folder} --report_to none"
+                f"--max_steps 2 --ladder [0,2] --evaluation.limit 4 --output_dir {folder} --report_to none "
+                "--evaluation.probe.depths [25,100]"
             )
             done = launch(f"{line.split('#')[0]} {short}")
             # One folder serves one recipe: the next line gets a new one.
@@ -174,7 +175,7 @@ def test_the_readme_s_python_runs(study, capsys, monkeypatch):
         exec(block.replace("probes/pocket", str(folder / "probe" / "step-000000")), names)
     said = capsys.readouterr().out
     assert "0 phrases (1.0, 1.0" in said, "the curve's values"
-    assert "lamp" in said
+    assert "end_of_turn None" in said, "a harmless answer passes"
     assert type(names["guard"]).__name__ == "ProbeGuard"
 
 

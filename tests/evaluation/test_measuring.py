@@ -288,7 +288,8 @@ def test_report_is_made_again_from_the_measurements(measured, capsys):
     from erosion.evaluation.report.run_report import report
 
     files = report(measured)
-    assert [file.suffix for file in files] == [".png", ".svg", ".csv"]
+    names = [file.name for file in files]
+    assert names == ["erosion.png", "erosion.svg", "by_depth.png", "by_depth.svg", "erosion.csv"]
     assert all(file.stat().st_size > 1000 for file in files)
     printed = capsys.readouterr().out
     assert all(str(file) in printed for file in files)
