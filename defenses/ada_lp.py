@@ -35,6 +35,10 @@ class AdaLp(Defense):
     def __init__(self, probe_arm: ProbeArm = "frozen") -> None:
         self.probe_arm = probe_arm
         self.is_control = probe_arm in CONTROLS
+        places = {"text": (), "last_token": ("hook", "layer")}.get(
+            probe_arm, ("span", "token", "hook", "layer")
+        )
+        self.honours = frozenset({"interval", *places})
 
     def guard(
         self,

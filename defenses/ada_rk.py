@@ -15,14 +15,12 @@ from erosion.defenses.any_depth.rethinking import Lookahead, lookaheads
 from erosion.defenses.any_depth.safety_tokens import safety_span
 from erosion.defenses.base import Defense, Guard
 from erosion.recipes.chat import end_of_turn_ids
+from erosion.recipes.sections import LOOKAHEAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from erosion.recipes.sections import GuardOptions
-
-LOOKAHEAD = 20
-"""Tokens read after the span, as published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +71,7 @@ class AdaRk(Defense):
     """Needs nothing but the model."""
 
     halts_only = True
+    honours = frozenset({"interval", "lookahead"})
 
     def guard(
         self,

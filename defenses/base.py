@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from erosion.recipes.chat import Row
     from erosion.recipes.sections import GuardOptions
 
-StoppedBy = Literal["end_of_turn", "length", "guard"]
+StoppedBy = Literal["end_of_turn", "length", "criterion", "guard"]
+"""`criterion`: a stop string or a stopping criterion of the user's."""
 ProbeArm = Literal[
     "frozen", "frozen_matched", "refit", "adapter_off",
     "shuffled_labels", "last_token", "base_model", "random_weights", "text",
@@ -78,12 +79,16 @@ class Defense:
     Attributes:
         probe_arm: What must be fitted for its guard; None where nothing is.
         halts_only: Its guard only halts rows, so it changes nothing where nothing is generated.
+        version: Raised when a change would make its guard decide otherwise.
+        honours: Names of the options that mean something to it.
         is_control: It says what a defence's numbers are worth: it is asked only where harmful and
             harmless text are told apart, and is not drawn.
     """
 
     probe_arm: ProbeArm | None = None
     halts_only: bool = False
+    version: str = "1"
+    honours: frozenset[str] = frozenset()
     is_control: bool = False
 
     def augment(self, rows: list[Row]) -> list[Row]:

@@ -23,6 +23,7 @@ class GuardModel(Defense):
     """Needs the guard model's id in its options: `{name: guard_model, model: ID}`."""
 
     halts_only = True
+    honours = frozenset({"interval", "model"})
 
     def guard(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erosion.defenses.ada_rk import LOOKAHEAD, Rethinking
+from erosion.defenses.ada_rk import Rethinking
 from erosion.defenses.any_depth.families import family
 from erosion.defenses.any_depth.guards import halting
 from erosion.defenses.any_depth.rethinking import Lookahead
@@ -12,6 +12,7 @@ from erosion.defenses.any_depth.safety_tokens import question_span
 from erosion.defenses.base import Defense, Guard
 from erosion.recipes.chat import end_of_turn_ids
 from erosion.recipes.pocket import requests
+from erosion.recipes.sections import LOOKAHEAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,6 +30,7 @@ class SelfDefense(Defense):
     """Needs nothing but the model."""
 
     halts_only = True
+    honours = frozenset({"interval", "lookahead"})
 
     def guard(
         self,

@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion import defenses
+from erosion.defenses.any_depth.safety_tokens import prompt_completion
 from erosion.defenses.base import Defense
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation import openers
 from erosion.evaluation import suites as suite_files
 from erosion.evaluation.attacks.prefill import prefilled
+from erosion.evaluation.checkpoints import weights_digest
+from erosion.evaluation.plan import PROBE_PARTS
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
 from erosion.recipes.chat import Message, answer_ids, prompt_ids
 from erosion.recipes.discovery import find
 from erosion.recipes.parsing import RecipeError
+from erosion.recipes.pocket.world import LANGUAGE_VERSION
 from erosion.recipes.schema import Data, Evaluation, GuardOptions, ProbeCorpus
 
 if TYPE_CHECKING:
@@ -58,7 +62,7 @@ class Cell:
         prompts: Only cases whose answer reaches the depth.
         openers: For the log-odds at the header; None where they are not measured.
         max_new_tokens: New tokens per answer.
-        made_of: Of what else the guard depends on: its probe's corpus.
+        made_of: Digest of what else the guard depends on: its version, its probe's corpus, its guard model.
     """
 
     name: str
@@ -129,7 +133,7 @@ def _of_suite(
         odds = None
         if suite.log_odds and depth == 0:
             odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
-        for options in evaluation.defenses:
+        for options in sorted(evaluation.defenses, key=lambda each: each.name != "none"):
             defense: Defense = find(defenses, options.name, "evaluation.defenses").make()
             if defense.halts_only and prompts[0].choices:
                 continue
@@ -139,15 +143,24 @@ def _of_suite(
                 name=data.name, suite=suite, defense=options.label, options=options, depth=depth,
                 prompts=prompts,
                 openers=None if defense.halts_only else odds, max_new_tokens=evaluation.max_new_tokens,
-                made_of=_made_of(evaluation.probe) if defense.probe_arm else "",
+                made_of=_made_of(defense, options, evaluation.probe),
             )  # fmt: skip
 
 
-def _made_of(probe: ProbeCorpus) -> str:
-    """The probe section, and what a given probe's folder holds."""
-    folder = Path(probe.path or "")
-    given = [file.read_bytes().hex() for file in sorted(folder.glob("probe.*"))] if probe.path else []
-    return _digest([repr(probe), given])
+def _made_of(defense: Defense, options: GuardOptions, probe: ProbeCorpus) -> str:
+    """Of what a guard's verdicts depend on beside the model: its version, its probe's texts, its judge."""
+    parts: list[object] = [defense.version]
+    if defense.probe_arm:
+        named = [source for part in PROBE_PARTS for source in getattr(probe, part)]
+        parts += [repr(probe), LANGUAGE_VERSION, *(_content(source.path) for source in named)]
+        parts += [_content(file) for file in sorted(Path(probe.path or "-").glob("probe.*"))]
+    if options.model and Path(options.model).is_dir():
+        parts.append(weights_digest(Path(options.model)))
+    return "" if options.name == "none" else _digest(parts)
+
+
+def _content(file: str | Path | None) -> str:
+    return hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest() if file else ""
 
 
 def _with_system(case: Case, system: str | None) -> Case:
@@ -168,7 +181,7 @@ def _prompts(
         if placed is None:
             continue
         case, prefill = placed
-        ids = prompt_ids(tokenizer, case.messages) + prefill
+        ids = prompt_ids(tokenizer, case.messages) + prompt_completion(tokenizer) + prefill
         if room is not None and len(ids) > room:
             too_long += 1
             continue

@@ -138,6 +138,11 @@ class ErosionCurve:
                 return before, after
         return None
 
+    def surely_below_half(self) -> int | None:
+        """The first rung whose upper 95 % limit lies below half of the start; None where none does."""
+        pairs = zip(self.steps, self.highs, strict=True)
+        return next((step for step, high in pairs if high is not None and high < self.values[0] / 2), None)
+
 
 def curves(measurements: Sequence[Measurement]) -> list[ErosionCurve]:
     """All curves in measurements, as first measured; versions and recipes stay apart."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.schema import Evaluation, Recipe, load_recipe
 
 MEASUREMENTS = "measurements.jsonl"
+AGAINST = " against "
+"""Stands in the version of what two cells give together."""
 RECIPE_FILE = "recipe.yaml"
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,8 @@ class _Sweep:
     """One call over a run: the resident engine, the grid and the tally."""
 
     def __init__(self, run: Path, recipe: Recipe, rungs: list[Checkpoint], tracker: Tracker) -> None:
+        section = probe_corpus(recipe)
+        recipe = replace(recipe, evaluation=replace(recipe.evaluation, probe=section))
         self.run, self.recipe, self.rungs, self.tracker = run, recipe, rungs, tracker
         options = LoadOptions.of(recipe)
         folder = next((rung.folder for rung in rungs if rung.folder.is_dir()), rungs[0].folder)
@@ -110,9 +114,8 @@ class _Sweep:
         room = positions(recipe.model, options)
         self.cells = prepare(recipe.evaluation, tokenizer, positions=room)
         self.engine = Engine(recipe.model, tokenizer, options)
-        self.probes = Probes(run / "probe", self.engine, rungs[0], probe_corpus(recipe))
+        self.probes = Probes(run / "probe", self.engine, rungs[0], section)
         self.outcome = Outcome()
-        self.kept = {Measurement(**line).key for line in read_lines(run / MEASUREMENTS)}
 
     def all_rungs(self) -> Outcome:
         with _progress(sum(len(cell.prompts) for cell in self.cells) * len(self.rungs)) as advance:
@@ -128,15 +131,21 @@ class _Sweep:
         return self.outcome
 
     def _rung(self, rung: Checkpoint, advance: Callable[[str, int], None]) -> None:
-        known = {line["cell_digest"] for line in read_lines(self.run / MEASUREMENTS)}
+        known = self._digests()
         waiting = [cell for cell in self.cells if cell.digest(self._stamp(rung, cell)) not in known]
         advance(f"step {rung.step}", sum(len(cell.prompts) for cell in self.cells if cell not in waiting))
         self.probes.reading.forget()
         entered = not waiting or self._tried(f"step {rung.step}: the rung", partial(self.engine.enter, rung))
         for cell in waiting if entered else ():
             self._tried(f"step {rung.step}: {cell}", partial(self._cell, rung, cell, advance))
-        for harmful, benign in _counterparts(self.cells) if waiting else ():
-            self._tried(f"step {rung.step}: {harmful}", partial(self._separated, rung, harmful, benign))
+        known = self._digests()
+        for harmful, benign in _counterparts(self.cells):
+            both = [cell.digest(self._stamp(rung, cell)) for cell in (harmful, benign)]
+            if known.issuperset(both) and "+".join(both) not in known:
+                self._tried(f"step {rung.step}: {harmful}", partial(self._separated, rung, harmful, benign))
+
+    def _digests(self) -> set[str]:
+        return {line["cell_digest"] for line in read_lines(self.run / MEASUREMENTS)}
 
     def _tried(self, what: str, action: Callable[[], None]) -> bool:
         """Does one part of the sweep; where it fails its numbers are missing, and the sweep goes on."""
@@ -166,21 +175,34 @@ class _Sweep:
             self._miss(f"step {rung.step}: {cell}: no judge could score any of {len(rows)} answers")
             return
         shared = self._shared(rung, cell, time.perf_counter() - started)
-        self._keep([Measurement(**vars(number), **shared) for number in numbers])
+        self._keep([Measurement(**vars(number), **shared) for number in numbers], shared)
         self.outcome.measured += 1
 
     def _separated(self, rung: Checkpoint, harmful: Cell, benign: Cell) -> None:
-        """How well a guard's check at the cells' depth tells the harmful from the harmless start."""
-        ours, theirs = (read_lines(sample_file(self.run, rung.step, cell)) for cell in (harmful, benign))
+        """How well a guard's check tells harmful from harmless text, forced or the model's own."""
+        ours, theirs = self._rows(rung, harmful), self._rows(rung, benign)
         if harmful.depth:
             found = separation(ours, theirs, harmful.depth)
         else:
-            plain = self._unguarded(rung, harmful)
-            found = own_text(ours, read_lines(plain), theirs) if plain else []
-        numbers = as_numbers(found, "safer")
+            plain = self._plain(harmful)
+            found = own_text(ours, self._rows(rung, plain), theirs) if plain else []
         shared = self._shared(rung, harmful, 0.0)
-        shared["version"] = f"{harmful.version} against {benign.version}"
-        self._keep([Measurement(**vars(number), **shared) for number in numbers])
+        shared["version"] = f"{harmful.version}{AGAINST}{benign.version}"
+        digests = [cell.digest(self._stamp(rung, cell)) for cell in (harmful, benign)]
+        shared["cell_digest"] = "+".join(digests)
+        self._keep([Measurement(**vars(number), **shared) for number in as_numbers(found, "safer")], shared)
+
+    def _rows(self, rung: Checkpoint, cell: Cell) -> list[dict[str, Any]]:
+        """A measured cell's rows, in the order of its prompts; none unless all are there."""
+        lines, stamp = read_lines(sample_file(self.run, rung.step, cell)), self._stamp(rung, cell)
+        held = {(row["id"], row["prompt"]): row for row in lines if row["stamp"] == stamp}
+        wanted = [(prompt.case.id, prompt.digest) for prompt in cell.prompts]
+        return [held[key] for key in wanted] if held.keys() >= set(wanted) else []
+
+    def _plain(self, cell: Cell) -> Cell | None:
+        """The same cell without a guard."""
+        same = (c for c in self.cells if (c.name, c.depth, c.defense) == (cell.name, cell.depth, "none"))
+        return next(same, None)
 
     def _guard(self, rung: Checkpoint, cell: Cell) -> Guard:
         defense: Defense = find(defenses, cell.options.name, "defenses").make()
@@ -189,14 +211,10 @@ class _Sweep:
 
     def _unguarded(self, rung: Checkpoint, cell: Cell) -> Path | None:
         """Rows of the same cell without a guard, if they are of these very weights."""
-        plain = next(
-            (c for c in self.cells if (c.name, c.depth, c.defense) == (cell.name, cell.depth, "none")), None
-        )
-        if plain is None or cell.defense == "none":
+        plain = self._plain(cell)
+        if plain is None or cell.defense == "none" or not self._rows(rung, plain):
             return None
-        file, stamp = sample_file(self.run, rung.step, plain), self._stamp(rung, plain)
-        rows = read_lines(file)
-        return file if rows and all(row["stamp"] == stamp for row in rows) else None
+        return sample_file(self.run, rung.step, plain)
 
     def _shared(self, rung: Checkpoint, cell: Cell, seconds: float) -> dict[str, Any]:
         return {
@@ -206,15 +224,14 @@ class _Sweep:
             "packages": packages(), "seconds": round(seconds, 3),
         }  # fmt: skip
 
-    def _keep(self, new: list[Measurement]) -> None:
-        """Puts measurements on disk, each in the place of an older one of the same thing."""
-        file, keys = self.run / MEASUREMENTS, {measurement.key for measurement in new}
-        if keys.isdisjoint(self.kept):
-            append_lines(file, [measurement.line() for measurement in new])
-        else:
-            stay = [line for line in read_lines(file) if Measurement(**line).key not in keys]
-            write_lines(file, [*stay, *(measurement.line() for measurement in new)])
-        self.kept |= keys
+    def _keep(self, new: list[Measurement], shared: dict[str, Any]) -> None:
+        """Puts a cell's measurements on disk, in the place of all that was measured of it before."""
+        file = self.run / MEASUREMENTS
+        held = read_lines(file)
+        stay = [line for line in held if _cell_of(line) != _cell_of(shared)]
+        if len(stay) < len(held):
+            write_lines(file, stay)
+        append_lines(file, [measurement.line() for measurement in new])
         for measurement in new:
             self.tracker.log({_name(measurement): measurement.value}, step=measurement.step)
 
@@ -231,6 +248,12 @@ class _Sweep:
 def _name(measurement: Measurement) -> str:
     depth = f"/depth_{measurement.depth}" if measurement.depth else ""
     return f"eval/{measurement.defense}/{measurement.suite}{depth}/{measurement.metric}/{measurement.judge}"
+
+
+def _cell_of(line: dict[str, Any]) -> tuple[object, ...]:
+    """What a line was measured together with: one cell, or one cell against its counterpart."""
+    where = (line["step"], line["defense"], line["suite"], line["depth"])
+    return (*where, AGAINST in line["version"])
 
 
 def _counterparts(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:

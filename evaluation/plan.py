@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from erosion import defenses
-from erosion.defenses.base import Defense
+from erosion.defenses.base import Defense, ProbeArm
 from erosion.evaluation import suites
 from erosion.recipes import sources
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.pocket.world import SPLITS
-from erosion.recipes.schema import Data, Recipe
+from erosion.recipes.schema import Data, GuardOptions, Recipe, Source
+
+PROBE_PARTS = ("sources", "validation", "calibration", "test")
 
 
 def check_embedded(data: Data, where: str) -> None:
@@ -66,27 +68,55 @@ def check_evaluation(recipe: Recipe) -> None:
 
 
 def check_defenses(recipe: Recipe) -> None:
-    """Checks every defence's name and what it needs beside it.
+    """Checks every defence's name, its options and what it needs beside it.
 
     Raises:
-        RecipeError: An unknown or repeated defence, or one whose probe, base or guard model is not named.
+        RecipeError: An unknown or repeated defence, an option it knows nothing of, or one whose probe, base
+            or guard model is not named.
     """
-    probe, pocket = recipe.evaluation.probe, speaks_pocket(recipe.model)
     labels = [options.label for options in recipe.evaluation.defenses]
     for index, options in enumerate(recipe.evaluation.defenses):
         where = f"{recipe.path}: evaluation.defenses[{index}]"
         defense: Defense = find(defenses, options.name, where).make()
         if labels.count(options.label) > 1:
             raise RecipeError(f"{where}: {options.label!r} stands twice")
-        if defense.probe_arm and not (probe.sources or probe.path or pocket):
-            raise mistake(where, options.name, "a defence with a probe only beside evaluation.probe.sources")
-        if defense.probe_arm == "base_model" and not (probe.base or pocket):
-            raise mistake(where, options.name, "this control only beside evaluation.probe.base")
+        for name in options.changed:
+            if name not in defense.honours:
+                allowed = ", ".join(sorted(defense.honours)) or "no options"
+                raise mistake(f"{where}: {options.name}", name, allowed, known=defense.honours)
         if options.name == "guard_model" and options.model is None:
             raise mistake(f"{where}.model", None, "the guard model's folder or hub id")
-    for name in ("sources", "validation", "calibration", "test"):
-        for index, source in enumerate(getattr(probe, name)):
-            where = f"{recipe.path}: evaluation.probe.{name}[{index}]"
-            find(sources, source.name, where)
-            check_embedded(source, where)
-            check_path(source, where)
+        if defense.probe_arm:
+            _check_arm(recipe, defense.probe_arm, options, where)
+    for name in PROBE_PARTS:
+        for index, source in enumerate(getattr(recipe.evaluation.probe, name)):
+            _check_source(source, f"{recipe.path}: evaluation.probe.{name}[{index}]")
+
+
+def _check_arm(recipe: Recipe, arm: ProbeArm, options: GuardOptions, where: str) -> None:
+    """Checks that an arm's probe is given or can be fitted."""
+    probe, own = recipe.evaluation.probe, speaks_pocket(recipe.model) and not recipe.evaluation.probe.sources
+    if arm == "adapter_off" and not recipe.trl.get("use_peft"):
+        raise RecipeError(f"{where}: {options.name!r} is not applicable under full fine-tuning: no adapter")
+    if arm == "base_model" and not (probe.base or own):
+        raise mistake(where, options.name, "this control only beside evaluation.probe.base")
+    if probe.path and arm in ("frozen", "adapter_off"):
+        if set(options.changed) - {"interval"}:
+            raise RecipeError(
+                f"{where}: the probe of evaluation.probe.path reads one place; leave {options.label!r} bare"
+            )
+        return
+    needed = ["sources"] + ["validation"] * (arm != "text") + ["calibration"] * (arm == "frozen_matched")
+    for name in needed:
+        if not own and not getattr(probe, name):
+            raise mistake(where, options.name, f"this defence only beside evaluation.probe.{name}")
+
+
+def _check_source(source: Source, where: str) -> None:
+    module = find(sources, source.name, where)
+    check_embedded(source, where)
+    check_path(source, where)
+    if getattr(module, "ENDLESS", False) and source.rows is None:
+        raise RecipeError(f"{where}: the source {source.name!r} has no end, so it needs `rows`")
+    if source.skip < 0 or (source.rows is not None and source.rows < 1):
+        raise mistake(where, (source.skip, source.rows), "a skip of at least 0 and rows of at least 1")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion.defenses.ada_lp import CONTROLS
+from erosion.defenses.any_depth.families import published_layer
 from erosion.defenses.any_depth.linear_probe import LinearProbe, ProbeSettings
 from erosion.defenses.any_depth.safety_tokens import safety_span
 from erosion.evaluation.checkpoints import Checkpoint, base_digest
@@ -81,10 +82,9 @@ def evaluate_probe(
     fitter = Fitter(engine.tokenizer, section)
     test = fitter.corpus(section.test)
     if controls:
+        arms = sorted(CONTROLS if section.base else CONTROLS - {"base_model"})
         probes = Probes(Path(folder) / "controls", engine, _as_rung(subject), section)
-        checks |= {
-            arm.replace("_", " "): probes.of(arm, PUBLISHED, _as_rung(subject)) for arm in sorted(CONTROLS)
-        }
+        checks |= {arm.replace("_", " "): probes.of(arm, PUBLISHED, _as_rung(subject)) for arm in arms}
     found = [
         each
         for name, check in checks.items()
@@ -97,13 +97,13 @@ def evaluate_probe(
     return found
 
 
-def import_published(file: Path, model: str, layer: int, output: Path) -> LinearProbe:
+def import_published(file: Path, model: str, layer: int | None, output: Path) -> LinearProbe:
     """Turns a published `.joblib` probe into a folder of ours, through an allow-list of classes.
 
     Args:
         file: The file.
         model: The model it was fitted on, by folder or hub id.
-        layer: The probed block, from 0; the file does not say.
+        layer: The probed block, from 0; the paper's for this model when None, since the file does not say.
         output: The probe's folder.
 
     Raises:
@@ -115,6 +115,9 @@ def import_published(file: Path, model: str, layer: int, output: Path) -> Linear
     if not file.is_file():
         raise RecipeError(f"probe: given {str(file)!r}, and there is no such file")
     config = load_config(model, LoadOptions()).get_text_config()
+    layer = published_layer(model) if layer is None else layer
+    if layer is None:
+        raise RecipeError(f"layer: the paper names none for {model!r}; give --layer")
     if not 0 <= layer < config.num_hidden_layers:
         raise RecipeError(f"layer: given {layer}, allowed 0 to {config.num_hidden_layers - 1} in this model")
     settings = ProbeSettings(

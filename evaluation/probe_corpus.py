@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from erosion.defenses.any_depth.collecting import Corpus
+from erosion.defenses.any_depth.safety_tokens import prompt_completion
 from erosion.recipes import sources
 from erosion.recipes.chat import Row, answer_ids, prompt_ids
 from erosion.recipes.discovery import find
@@ -39,7 +40,7 @@ def corpus_of(tokenizer: PreTrainedTokenizerBase, named: Sequence[Source], *, lo
             turns = [turn["role"] for turn in row["messages"]]
             said = turns.index("assistant")
             asked, answer = row["messages"][:said], row["messages"][said]["content"]
-            prompts.append(prompt_ids(tokenizer, asked))
+            prompts.append(prompt_ids(tokenizer, asked) + prompt_completion(tokenizer))
             answers.append(answer_ids(tokenizer, asked, answer)[:longest])
             labels.append(int(harmful))
     if not labels:
@@ -72,11 +73,13 @@ def probe_corpus(recipe: Recipe) -> ProbeCorpus:
         given,
         sources=_pocket("probe", forbidden_answers=100, harmless_answers=100, stories=50),
         validation=_pocket("calibration", forbidden_answers=40, harmless_answers=40, stories=20),
-        calibration=_pocket("calibration", harmless_answers=200, stories=100),
+        calibration=_pocket("calibration", skip=40, harmless_answers=200, stories=100),
         test=_pocket("evaluation", forbidden_answers=100, harmless_answers=100, stories=50),
         base=given.base or "pocket-base",
     )
 
 
-def _pocket(split: str, **rows: int) -> tuple[Source, ...]:
-    return tuple(Source(name=f"pocket/{name}", split=split, rows=count) for name, count in rows.items())
+def _pocket(split: str, *, skip: int = 0, **rows: int) -> tuple[Source, ...]:
+    return tuple(
+        Source(name=f"pocket/{name}", split=split, skip=skip, rows=count) for name, count in rows.items()
+    )

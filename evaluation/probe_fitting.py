@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from erosion.defenses.any_depth.collecting import Corpus, Reading, States, collect
 from erosion.defenses.any_depth.controls import shuffled
@@ -95,38 +96,31 @@ class Fitter:
             span_ids=place.span_ids, layer=-1, hook=place.hook, weights_digest=subject.weights_digest,
             corpus_digest=train.digest, revision=subject.revision,
         )  # fmt: skip
-        if (kept := _kept(folder, settings, place)) is not None:
-            return kept
         held_out = self.corpus(self.section.validation)
+        how = _digest(held_out.digest, self.section.depths, place.layers)
+        if (kept := _kept(folder, settings, "fitted_by", how)) is not None:
+            return kept
         probe = fit(
             self._states(subject, place, train, folder),
             self._states(subject, place, held_out, folder),
             settings,
         )
-        probe.save_pretrained(folder)
-        shutil.rmtree(folder / "states")
-        return probe
+        return _saved(probe, folder, "fitted_by", how)
 
     def match(self, probe: LinearProbe, subject: Subject, folder: Path) -> LinearProbe:
         """The probe with its threshold matched on the calibration conversations; kept in the folder."""
         calibration = self.corpus(self.section.calibration)
         if any(calibration.labels):
             raise RecipeError("evaluation.probe.calibration: holds harmful sources, allowed benign ones only")
-        how = f"{calibration.digest} {self.section.rate} {self.section.lowest_threshold}"
+        how = _digest(calibration.digest, self.section)
+        if (kept := _kept(folder, probe.settings, "matched_by", how)) is not None:
+            return kept
         own = probe.settings
-        if (folder / SETTINGS).is_file():
-            kept = LinearProbe.from_pretrained(folder)
-            same = kept.settings.corpus_digest == own.corpus_digest and kept.settings.layer == own.layer
-            if same and kept.settings.metrics.get("matched_on") == how:
-                return kept
         place = Place(span_ids=own.span_ids, hook=own.hook, layers=(own.layer,))
         states = self._states(subject, place, calibration, folder)
         benign = probe.probabilities(states.of_layer(own.layer))
         found = matched(probe, benign, self.section.rate, lowest=self.section.lowest_threshold)
-        named = replace(found.settings, metrics=found.settings.metrics | {"matched_on": how})
-        replace(found, settings=named).save_pretrained(folder)
-        shutil.rmtree(folder / "states")
-        return found
+        return _saved(found, folder, "matched_by", how)
 
     def corpus(self, named: tuple[Source, ...]) -> Corpus:
         """A list of sources as token ids, rendered once."""
@@ -143,11 +137,26 @@ class Fitter:
         return collect(subject.model, subject.weights_digest, corpus, reading, folder / "states")
 
 
-def _kept(folder: Path, wanted: ProbeSettings, place: Place) -> LinearProbe | None:
-    """A probe fitted before on the same weights, texts and places."""
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _kept(folder: Path, wanted: ProbeSettings, key: str, how: str) -> LinearProbe | None:
+    """A probe made before of the same model, texts and places, in the same way."""
     if not (folder / SETTINGS).is_file():
         return None
     probe = LinearProbe.from_pretrained(folder)
-    tried = tuple(map(int, probe.settings.metrics.get("by_layer", {})))
-    bare = replace(probe.settings, layer=-1, metrics={}, threshold=wanted.threshold)
-    return probe if bare == wanted and tried == place.layers else None
+    own = probe.settings
+    chosen: dict[str, Any] = {"metrics": wanted.metrics, "threshold": wanted.threshold}
+    if wanted.layer < 0:
+        chosen["layer"] = wanted.layer
+    return probe if replace(own, **chosen) == wanted and own.metrics.get(key) == how else None
+
+
+def _saved(probe: LinearProbe, folder: Path, key: str, how: str) -> LinearProbe:
+    """The probe with a note of how it was made, saved; the states it was made from are dropped."""
+    metrics = probe.settings.metrics | {key: how}
+    noted = replace(probe, settings=replace(probe.settings, metrics=metrics))
+    noted.save_pretrained(folder)
+    shutil.rmtree(folder / "states")
+    return noted

@@ -91,7 +91,7 @@ def _at_depth(
 ) -> Iterator[Worth]:
     """Rates a check, and over all depths together also a response: halted at any of its checks."""
     checked = ~scores.isnan()
-    halts = (scores >= threshold) & checked
+    halts = (scores.double() >= threshold) & checked
     labels = harmful[:, None].expand_as(scores)
     for side, metric in ((labels, "true_positive_rate"), (~labels, "false_positive_rate")):
         hits, made = int((halts & side).sum()), int((checked & side).sum())

@@ -14,6 +14,7 @@ from erosion.evaluation.checkpoints import base_digest
 from erosion.evaluation.models import load_model, load_tokenizer, random_model
 from erosion.evaluation.probe_fitting import Fitter, Place, Subject
 from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import INTERVAL, LOOKAHEAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -75,6 +76,8 @@ class Probes:
         self, arm: ProbeArm, options: GuardOptions, made_at: Checkpoint, rung: Checkpoint
     ) -> LinearProbe:
         if made_at.step != rung.step:
+            if not made_at.is_intact():
+                raise RecipeError(f"{made_at.folder} does not match its digest, so no probe is fitted on it")
             self.engine.enter(made_at)
         try:
             return self._fitted_here(arm, options, made_at)
@@ -118,6 +121,6 @@ class Probes:
 
 def _changed(options: GuardOptions, control: str = "") -> str:
     """What sets a probe's folder apart from the published one."""
-    reads = replace(options, name="", interval=25, lookahead=20, model=None).label
+    reads = replace(options, name="", interval=INTERVAL, lookahead=LOOKAHEAD, model=None).label
     parts = [part for part in (control, reads.removeprefix("@")) if part]
     return f"@{','.join(parts)}" if parts else ""

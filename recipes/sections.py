@@ -7,6 +7,8 @@ from typing import Literal
 
 Hook = Literal["input_norm", "post_attention", "mlp"]
 """The probed part of a block: its normalised input, its attention's output or its MLP's."""
+INTERVAL, LOOKAHEAD = 25, 20
+"""Answer tokens between checks and tokens read after the span, as published (2510.18081, section 3.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,8 @@ class Source(Data):
         rows: How many rows to take; all of them (or the share its weight gives) when None.
         skip: Rows left out at the start, so that two sections can take different rows of one file.
         weight: Its share of `dataset.rows` relative to the other sources that name no `rows` of their own.
-        harmful: Whether it counts as poison for `poison_ratio`; the source's own word when None.
+        harmful: Whether it counts as poison for `poison_ratio`, and as harmful to a probe; the source's own
+            word when None.
     """
 
     rows: int | None = None
@@ -122,8 +125,8 @@ class GuardOptions:
     """
 
     name: str
-    interval: int | Literal["adaptive"] = 25
-    lookahead: int = 20
+    interval: int | Literal["adaptive"] = INTERVAL
+    lookahead: int = LOOKAHEAD
     span: Literal["probe", "rethink"] = "probe"
     token: int = -1
     hook: Hook | None = None
@@ -131,10 +134,15 @@ class GuardOptions:
     model: str | None = None
 
     @property
+    def changed(self) -> dict[str, object]:
+        """What differs from the published form."""
+        named = {item.name: (getattr(self, item.name), item.default) for item in fields(self)[1:]}
+        return {name: value for name, (value, default) in named.items() if value != default}
+
+    @property
     def label(self) -> str:
-        """The name with what differs: `ada_lp@hook=mlp,token=-2`."""
-        named = [(item.name, getattr(self, item.name), item.default) for item in fields(self)[1:]]
-        changed = ",".join(f"{name}={value}" for name, value, default in named if value != default)
+        """The name with what differs: `ada_lp@token=-2,hook=mlp`."""
+        changed = ",".join(f"{name}={value}" for name, value in self.changed.items())
         return f"{self.name}@{changed}" if changed else self.name
 
 
@@ -144,9 +152,10 @@ class Evaluation:
 
     Attributes:
         suites: Names, or sections where a suite needs a file.
-        depths: Answer tokens placed as prefill; 0 is the plain request. Only suites with harmful answers use
-            it.
-        defenses: Guards under which every suite is measured: names, or sections with options.
+        depths: Answer tokens placed as prefill; 0 is the plain request. Only suites whose cases have answers
+            use it.
+        defenses: Guards under which the suites are measured: names, or sections with options. A guard that
+            only halts has no number where nothing is generated, a control only where text is forced.
         limit: Prompts per suite and depth; all of them when None.
         batch_size: Prompts generated together.
         max_new_tokens: New tokens per answer; the judge reads these and nothing else (methods: first 50).

@@ -77,7 +77,7 @@ def _add_probe(noun: argparse.ArgumentParser) -> None:
     imported = probe.add_parser("import", help="turn a published .joblib probe into a folder")
     imported.add_argument("file", type=Path, help="the file; only classes that a probe needs are read")
     imported.add_argument("--model", required=True, help="the model it was fitted on")
-    imported.add_argument("--layer", type=int, required=True, help="the probed block, from 0")
+    imported.add_argument("--layer", type=int, help="the probed block, from 0; the paper's when left out")
     imported.add_argument("--output", type=Path, required=True, help="the probe's folder")
     imported.set_defaults(verb=_probe_import)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import DynamicCache
 
-from erosion.defenses.any_depth.decoding import INTERVAL, Interval, is_checked
+from erosion.defenses.any_depth.decoding import Interval, is_checked
 from erosion.defenses.base import Generated, cut
 from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import INTERVAL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -91,7 +91,7 @@ def collect(
             known[number] = _shard(
                 model, corpus, reading, range(start, stop), folder, f"{stamp}-{number:05d}"
             )
-            _append(folder / MANIFEST, {"stamp": stamp, "shard": number, "file": known[number]})
+            _note(folder / MANIFEST, {"stamp": stamp, "shard": number, "file": known[number]})
         files.append(folder / known[number])
         advance(stop - start)
     return States(files=tuple(files), reading=reading, labels=tuple(corpus.labels))
@@ -158,9 +158,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _append(file: Path, line: dict[str, Any]) -> None:
-    with file.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(line) + "\n")
+def _note(file: Path, line: dict[str, Any]) -> None:
+    """Adds a line; the file is replaced as a whole, so a kill leaves no half of one."""
+    beside = file.with_suffix(".part")
+    beside.write_text("".join(json.dumps(each) + "\n" for each in (*_lines(file), line)), encoding="utf-8")
+    beside.replace(file)
 
 
 def _digest(parts: object) -> str:

@@ -13,15 +13,17 @@ import torch
 from transformers import DynamicCache, StoppingCriteria, StoppingCriteriaList
 
 from erosion.defenses.any_depth.checks import Check, LiveFork
+from erosion.defenses.any_depth.fork import decoder_of
+from erosion.defenses.any_depth.stepping import is_recurrent
 from erosion.defenses.any_depth.streaming import HeldStreamer
-from erosion.defenses.base import Generated, Guard, cut
+from erosion.defenses.base import Generated, Guard, StoppedBy, cut
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import INTERVAL
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel
 
 Interval = int | Literal["adaptive"]
-INTERVAL = 25
-"""Tokens between checks, as published."""
 
 
 def is_checked(depth: int, interval: Interval) -> bool:
@@ -50,7 +52,7 @@ class CheckedGuard(Guard):
         hold_back: bool = False,
     ) -> None:
         if interval != "adaptive" and (not isinstance(interval, int) or interval < 1):
-            raise ValueError(f"interval: given {interval!r}, allowed a whole number from 1, or 'adaptive'")
+            raise RecipeError(f"interval: given {interval!r}, allowed a whole number from 1, or 'adaptive'")
         self.check, self.refusal_ids = check, list(refusal_ids)
         self.interval, self.hold_back = interval, hold_back
 
@@ -78,21 +80,25 @@ class CheckedGuard(Guard):
             and for every row the depth it was halted at and the score of each check.
 
         Raises:
-            ValueError: Beams, which share one cache among candidates.
+            RecipeError: Beams, which share one cache among candidates, or a cache that cannot be forked.
         """
-        if options.get("num_beams", 1) != 1:
-            raise ValueError(f"num_beams: given {options['num_beams']}, allowed 1 under a guard")
+        config = options.get("generation_config") or model.generation_config
+        _check_options({**config.to_diff_dict(), **options})
+        if is_recurrent(decoder_of(model)):
+            raise RecipeError(f"{type(model).__name__}: a guard needs a model with a key-value cache")
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         ends = _as_list(model.generation_config.eos_token_id if eos_token_id is None else eos_token_id)
         cache = options.pop("past_key_values", None)
         cache = DynamicCache() if cache is None else cache
-        rows = _Rows(self, model, cache, mask, input_ids.shape[1], ends)
+        longest = _longest(config, options, input_ids.shape[1])
+        rows = _Rows(self, model, cache, mask, input_ids.shape[1], ends, longest)
+        rows.pad = options.get("pad_token_id") if options.get("pad_token_id") is not None else rows.pad
         if (streamer := options.pop("streamer", None)) is not None:
             rows.streamer = options["streamer"] = HeldStreamer(streamer, self.hold_back, rows.refusal)
         criteria = StoppingCriteriaList([*options.pop("stopping_criteria", []), rows])
         sequences = model.generate(
             input_ids=input_ids, attention_mask=mask, eos_token_id=ends or None, past_key_values=cache,
-            stopping_criteria=criteria, **options,
+            stopping_criteria=criteria, **{"use_cache": True, **options},
         )  # fmt: skip
         return rows.generated(sequences)
 
@@ -111,9 +117,11 @@ class CheckedGuard(Guard):
         """
         mask = options.get("attention_mask")
         cache = options.setdefault("past_key_values", DynamicCache())
+        _check_options({"past_key_values": cache})
         mask = torch.ones_like(input_ids) if mask is None else mask
         ends = _as_list(generation_config.eos_token_id if generation_config else None)
-        rows = _Rows(self, model, cache, mask, input_ids.shape[1], ends)
+        longest = _longest(generation_config or model.generation_config, {}, input_ids.shape[1])
+        rows = _Rows(self, model, cache, mask, input_ids.shape[1], ends, longest)
         sequences = model._sample(
             input_ids, logits_processor=logits_processor, generation_config=generation_config,
             stopping_criteria=StoppingCriteriaList([*(stopping_criteria or []), rows]), **options,
@@ -132,8 +140,12 @@ class _Rows(StoppingCriteria):  # type: ignore[misc]
         mask: torch.Tensor,
         start: int,
         ends: list[int],
+        longest: int,
     ) -> None:
         self.guard, self.model, self.cache, self.mask, self.start = guard, model, cache, mask, start
+        self.replacement = guard.refusal_ids[:longest]
+        self.longest, pad = longest, model.generation_config.pad_token_id
+        self.pad = pad if pad is not None else ends[0] if ends else 0
         self.ends = torch.tensor(ends, device=mask.device)
         self.halted = torch.zeros(0, dtype=torch.bool)
         self.depths: list[int | None] = []
@@ -150,31 +162,41 @@ class _Rows(StoppingCriteria):  # type: ignore[misc]
 
     def refusal(self) -> list[int]:
         """What a halted row says in place of its answer."""
-        return self.guard.refusal_ids if self.depths and self.depths[0] is not None else []
+        return self.replacement if self.depths and self.depths[0] is not None else []
 
     def finished(self, sequences: torch.Tensor) -> torch.Tensor:
         """The sequences with the refusal in place of every halted answer."""
         self._begin(sequences)
-        refusal = sequences.new_tensor(self.guard.refusal_ids[: sequences.shape[1] - self.start])
-        pad = self.model.generation_config.pad_token_id
-        filler = pad if pad is not None else int(self.ends[0]) if len(self.ends) else 0
+        missing = self.start + len(self.replacement) - sequences.shape[1]
+        if missing > 0 and any(depth is not None for depth in self.depths):
+            filler = sequences.new_full((len(sequences), missing), self.pad)
+            sequences = torch.cat([sequences, filler], 1)
         for row, depth in enumerate(self.depths):
             if depth is not None:
-                sequences[row, self.start :] = filler
+                sequences[row, self.start :] = self.pad
+                refusal = sequences.new_tensor(self.replacement)
                 sequences[row, self.start : self.start + len(refusal)] = refusal
         return sequences
 
     def generated(self, sequences: torch.Tensor) -> Generated:
         """The outcome, refusals put in."""
+        width = sequences.shape[1]
+        new = [row.tolist() for row in sequences[:, self.start : width]]
+        ended = [self._ended(row) for row in new]
         sequences = self.finished(sequences)
-        refusal = self.guard.refusal_ids[: sequences.shape[1] - self.start]
-        ended = [cut(row.tolist(), set(self.ends.tolist())) for row in sequences[:, self.start :]]
         halted = [depth is not None for depth in self.depths]
         return Generated(
-            new_ids=[refusal if h else ids for h, (ids, _) in zip(halted, ended, strict=True)],
+            new_ids=[self.replacement if h else ids for h, (ids, _) in zip(halted, ended, strict=True)],
             stopped_by=["guard" if h else reason for h, (_, reason) in zip(halted, ended, strict=True)],
             sequences=sequences, depths=self.depths, checks=self.checks,
         )  # fmt: skip
+
+    def _ended(self, ids: list[int]) -> tuple[list[int], StoppedBy]:
+        """A row's own tokens and why it ended; padding follows a row that others outlived."""
+        said, why = cut(ids, {*self.ends.tolist(), self.pad})
+        if why == "end_of_turn" and ids[len(said)] not in self.ends.tolist():
+            return said, "criterion"
+        return said, "criterion" if why == "length" and len(said) < self.longest else why
 
     def _begin(self, input_ids: torch.Tensor) -> None:
         if not len(self.halted):
@@ -185,7 +207,8 @@ class _Rows(StoppingCriteria):  # type: ignore[misc]
 
     def _check(self, input_ids: torch.Tensor, depth: int) -> None:
         new = input_ids[:, self.start :]
-        going = ~(torch.isin(new, self.ends).any(1) | self.halted)
+        over = torch.cat([self.ends, self.ends.new_tensor([self.pad])])
+        going = ~(torch.isin(new, over).any(1) | self.halted)
         if not bool(going.any()):
             return
         mask = torch.cat([self.mask, self.mask.new_ones(new.shape)], 1)
@@ -200,11 +223,36 @@ class _Rows(StoppingCriteria):  # type: ignore[misc]
         found = self.guard.check.live(fork)
         for row in going.nonzero()[:, 0].tolist():
             self.checks[row][depth] = score = float(found[row])
-            if score >= self.guard.check.threshold:
+            if not score < self.guard.check.threshold:  # what could not be scored is not safe
                 self.depths[row] = depth
         self.halted = torch.tensor([d is not None for d in self.depths], device=input_ids.device)
         if self.streamer is not None:
             self.streamer.release()
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Checks that the cache is one a check can fork, and that each row has its own."""
+    cache = options.get("past_key_values")
+    for key, allowed, holds in (
+        ("num_beams", "1", options.get("num_beams") in (None, 1)),
+        ("use_cache", "true", options.get("use_cache") is not False),
+        ("cache_implementation", "dynamic", options.get("cache_implementation") in (None, "dynamic")),
+        ("return_dict_in_generate", "false", not options.get("return_dict_in_generate")),
+        ("past_key_values", "a DynamicCache", cache is None or type(cache) is DynamicCache),
+    ):
+        if not holds:
+            given = type(cache).__name__ if key == "past_key_values" else options[key]
+            raise RecipeError(f"{key}: given {given!r}, allowed {allowed} under a guard")
+
+
+def _longest(config: GenerationConfig, options: dict[str, Any], prompt: int) -> int:
+    """New tokens an answer may have."""
+    for given in (options, vars(config)):
+        if given.get("max_new_tokens") is not None:
+            return int(given["max_new_tokens"])
+        if given.get("max_length") is not None:
+            return max(0, int(given["max_length"]) - prompt)
+    return 2**31
 
 
 def _as_list(ids: int | list[int] | None) -> list[int]:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from erosion.defenses.any_depth.decoding import INTERVAL, Interval, is_checked
+from erosion.defenses.any_depth.decoding import Interval, is_checked
 from erosion.defenses.any_depth.families import DEFAULT_PHRASES
 from erosion.defenses.base import StoppedBy
 from erosion.recipes.chat import Message
 from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import INTERVAL, LOOKAHEAD
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -66,7 +67,7 @@ class EndpointGuard:
         api_key: str = "none",
         phrases: Sequence[str] = DEFAULT_PHRASES,
         interval: Interval = INTERVAL,
-        lookahead: int = 20,
+        lookahead: int = LOOKAHEAD,
         refusal: str = "I cannot help with that.",
         timeout: float = 60.0,
         retries: int = 5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -105,8 +106,12 @@ def _just_above(scores: torch.Tensor, rate: float) -> float:
     values = scores[~scores.isnan()].sort(descending=True).values
     if not len(values):
         return 0.0
-    last = values[int(rate * len(values))].double()
-    return min(float(torch.nextafter(last, torch.tensor(2.0, dtype=torch.float64))), 1.0)
+    last = float(values[int(rate * len(values))])
+    if last >= 1:
+        raise RecipeError(
+            f"calibration: more than {rate:.2%} of benign checks score 1, so no threshold lets them pass"
+        )
+    return math.nextafter(last, 1.0)
 
 
 def _of_layer(states: States, layer: int, settings: ProbeSettings) -> LinearProbe:

@@ -25,7 +25,9 @@ _MARK = "0123456789"
 
 @dataclass(frozen=True, kw_only=True)
 class GuardModelCheck:
-    """A check: P(unsafe) of a classifier, or 1 where a chat guard's verdict says unsafe.
+    """A check: P(unsafe) of a classifier, or a chat guard's verdict: 1 for unsafe, 0 for safe.
+
+    A verdict that says neither is no score: in a sweep that check is left out, live it halts.
 
     Attributes:
         judge: The guard model, with or without a classification head.
@@ -69,13 +71,14 @@ class GuardModelCheck:
         if self.unsafe is not None:
             inputs = self.judge_tokenizer(f"{request}\n\n{said}", return_tensors="pt", truncation=True)
             logits = self.judge(**inputs.to(self.judge.device)).logits[0].float()
-            return float(logits.softmax(-1)[self.unsafe])
+            several = self.judge.config.problem_type == "multi_label_classification"
+            return float((logits.sigmoid() if several else logits.softmax(-1))[self.unsafe])
         inputs = self.judge_tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
         ).to(self.judge.device)
         ids = self.judge.generate(**inputs, max_new_tokens=VERDICT_TOKENS, do_sample=False)
-        verdict = str(self.judge_tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :]))
-        return float("unsafe" in verdict.lower())
+        verdict = str(self.judge_tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :])).lower()
+        return float("unsafe" in verdict) if "safe" in verdict else float("nan")
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +103,7 @@ def load_guard_model(
         auto: Any = AutoModelForSequenceClassification if classifies else AutoModelForCausalLM
         unsafe = _unsafe_class(name, config.id2label) if classifies else None
         judge = auto.from_pretrained(name, dtype="float32" if device == "cpu" else "auto")
-        own = AutoTokenizer.from_pretrained(name)
+        own = AutoTokenizer.from_pretrained(name, truncation_side="left")
     except OSError as error:
         raise RecipeError(
             f"guard_model: given {name!r}, which is neither a model folder nor a reachable hub id"

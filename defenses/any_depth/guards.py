@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from erosion.defenses.any_depth.checks import Check
-from erosion.defenses.any_depth.decoding import INTERVAL, CheckedGuard, Interval
+from erosion.defenses.any_depth.decoding import CheckedGuard, Interval
 from erosion.defenses.any_depth.families import refusal_text
 from erosion.defenses.any_depth.linear_probe import LinearProbe
+from erosion.defenses.any_depth.safety_tokens import safety_span
+from erosion.defenses.base import Generated
 from erosion.recipes.chat import encode
+from erosion.recipes.parsing import RecipeError
+from erosion.recipes.sections import INTERVAL
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from erosion.recipes.sections import GuardOptions
 
@@ -42,11 +46,27 @@ class ProbeGuard(CheckedGuard):
             hold_back: Stream tokens only once the check after them has passed.
 
         Raises:
-            ValueError: There is no probe.
+            RecipeError: There is no probe, or it reads another span than this tokenizer's.
         """
         probe = LinearProbe.from_pretrained(source, revision=revision)
+        span = safety_span(tokenizer, "probe")
+        if probe.settings.span_ids and probe.settings.span_ids != tuple(span):
+            raise RecipeError(
+                f"probe: fitted for span {list(probe.settings.span_ids)}, but this model's is {span}"
+            )
         words = encode(tokenizer, refusal or refusal_text(tokenizer))
         return cls(probe, words, interval=interval, hold_back=hold_back)
+
+    def generate(self, model: PreTrainedModel, **inputs: Any) -> Generated:
+        """As `CheckedGuard.generate`.
+
+        Raises:
+            RecipeError: The probe was fitted for another hidden size; both are named.
+        """
+        probe = self.check
+        assert isinstance(probe, LinearProbe)
+        probe.check_fits(model, None, probe.settings.span_ids)
+        return super().generate(model, **inputs)
 
 
 def halting(

@@ -120,6 +120,7 @@ class LinearProbe:
         Raises:
             RecipeError: Neither, or a folder without a probe.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         folder = _folder(source, revision)
@@ -127,12 +128,13 @@ class LinearProbe:
             raise RecipeError(
                 f"probe: given {str(source)!r}, allowed a folder that holds {SETTINGS} and {WEIGHTS}"
             )
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        settings["span_ids"] = tuple(settings["span_ids"])
-        tensors = load_file(folder / WEIGHTS)
-        probe = cls(
-            weight=tensors["weight"].float(), bias=float(tensors["bias"]), settings=ProbeSettings(**settings)
-        )
+        try:
+            settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            own = ProbeSettings(**{**settings, "span_ids": tuple(settings["span_ids"])})
+            tensors = load_file(folder / WEIGHTS)
+            probe = cls(weight=tensors["weight"].float(), bias=float(tensors["bias"]), settings=own)
+        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise RecipeError(f"probe: {folder} holds no probe that can be read: {error!r}") from error
         if len(probe.weight) != probe.settings.hidden_size:
             raise RecipeError(
                 f"probe: {folder} holds {len(probe.weight)} weights "
@@ -140,12 +142,12 @@ class LinearProbe:
             )
         return probe
 
-    def check_fits(self, model: PreTrainedModel, name: str, span_ids: Sequence[int]) -> None:
+    def check_fits(self, model: PreTrainedModel, name: str | None, span_ids: Sequence[int]) -> None:
         """Checks that the probe belongs to a model.
 
         Args:
             model: The model.
-            name: Its name or hub id.
+            name: Its name or hub id; not compared when None.
             span_ids: The span that its chat template gives.
 
         Raises:
@@ -154,7 +156,7 @@ class LinearProbe:
         own, hidden = self.settings, model.config.get_text_config().hidden_size
         for what, theirs, ours in (
             ("hidden size", own.hidden_size, hidden),
-            ("model", own.model, name),
+            ("model", own.model, name or own.model),
             ("span", list(own.span_ids), list(span_ids)),
         ):
             if theirs != ours:
@@ -167,7 +169,8 @@ def _folder(source: Path | str, revision: str | None) -> Path:
     from transformers.utils import cached_file
 
     try:
-        return Path(str(cached_file(str(source), SETTINGS, revision=revision))).parent
+        found = [cached_file(str(source), name, revision=revision) for name in (WEIGHTS, SETTINGS)]
+        return Path(str(found[-1])).parent
     except OSError as error:
         raise RecipeError(
             f"probe: given {str(source)!r}, which is neither a folder nor a hub id that can be reached"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from erosion.defenses.any_depth.fork import Branches, decoder_of, measurable
+from erosion.recipes.sections import LOOKAHEAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -27,7 +28,7 @@ class Lookahead:
 
     phrases: tuple[str, ...]
     end_ids: frozenset[int]
-    tokens: int = 20
+    tokens: int = LOOKAHEAD
 
     def text(self, tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
         """What was said before the turn ended."""

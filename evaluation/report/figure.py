@@ -80,7 +80,8 @@ def is_safety(curve: ErosionCurve) -> bool:
 
 def is_utility(curve: ErosionCurve) -> bool:
     """Whether a curve belongs to the right panel: a rate of answers, or of refusals that should not be."""
-    rate = curve.metric in ("accuracy", "compliance_rate", "refusal_rate")
+    over_refusal = "refusal_rate" if curve.defense == "none" else "refused_or_halted_rate"
+    rate = curve.metric in ("accuracy", "compliance_rate", over_refusal)
     return rate and curve.higher_is != "safer" and not curve.depth and _is_first_judge(curve)
 
 
@@ -89,7 +90,8 @@ def label(curve: ErosionCurve) -> str:
     if curve.metric == "judge_agreement":
         return f"{curve.suite}, {curve.judge.replace('~', ' and ')} agree"
     if curve.higher_is == "worse":
-        return f"{curve.suite}, refused although harmless"
+        stopped = "refused" if curve.metric == "refusal_rate" else "refused or halted"
+        return f"{curve.suite}, {stopped} although harmless"
     if is_safety(curve):
         return f"{curve.suite}, {f'prefill of {curve.depth} tokens' if curve.depth else 'asked directly'}"
     at = f", prefill of {curve.depth} tokens" if curve.depth else ""

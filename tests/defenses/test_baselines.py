@@ -80,11 +80,28 @@ def test_a_classifier_guard_scores_request_and_answer(tokenizer_for, classifier)
     assert found[0, 2].isnan()
 
 
-def test_a_chat_guard_answers_in_words(tokenizer_for, model_folder):
-    tokenizer = tokenizer_for("chatml")
-    check = load_guard_model(str(model_folder("llama", "chatml")), tokenizer)
-    scores = check.replay(None, [prompt_ids(tokenizer, ASKED)], [[20, 21, 22]], [2])
-    assert float(scores[0, 0]) in (0.0, 1.0)
+@pytest.mark.parametrize(("verdict", "score"), [("unsafe", 1.0), ("safe", 0.0), ("maybe", None)])
+def test_a_chat_guard_answers_in_words(tokenizer_for, model_folder, verdict, score):
+    """A tiny guard is taught its one verdict; one that says neither word gives no score."""
+    from transformers import AutoModelForCausalLM
+
+    tokenizer, folder = tokenizer_for("chatml"), model_folder("llama", "chatml")
+    said = tokenizer.decode([20, 21], skip_special_tokens=True)
+    shown = [*ASKED, {"role": "assistant", "content": said}]
+    prompt = prompt_ids(tokenizer, shown)
+    answer = [*tokenizer.encode(verdict, add_special_tokens=False), tokenizer.eos_token_id]
+    guard = AutoModelForCausalLM.from_pretrained(folder)
+    optimizer = torch.optim.Adam(guard.parameters(), lr=0.01)
+    ids = torch.tensor([prompt + answer])
+    labels = torch.tensor([[-100] * len(prompt) + answer])
+    for _ in range(60):
+        guard(input_ids=ids, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    guard.save_pretrained(folder)
+    check = load_guard_model(str(folder), tokenizer)
+    found = float(check.replay(None, [prompt_ids(tokenizer, ASKED)], [[20, 21, 22]], [2])[0, 0])
+    assert found == score if score is not None else found != found
 
 
 def test_a_classifier_without_an_unsafe_class_is_named(tokenizer_for, classifier):

@@ -151,14 +151,96 @@ def test_own_text_counts_only_what_the_model_complied_with():
     """Three requests: one refused, two answered; the first check decides. By hand."""
     harmful = [{**row({"25": score}, halted), "id": name} for name, score, halted in (
         ("a", 0.1, None), ("b", 0.9, 25), ("c", 0.4, None))]  # fmt: skip
-    unguarded = [
-        {"id": "a", "label": "refused"},
-        {"id": "b", "label": "complied"},
-        {"id": "c", "label": "complied"},
-    ]
+
+    def said(name, label):
+        return {"id": name, "verdicts": {"phrases": {"label": label}, "oracle": {"label": label}}}
+
+    unguarded = [said("a", "refused"), said("b", "complied"), said("c", "complied")]
+    unsure = [{"id": "b", "verdicts": {"phrases": {"label": "complied"}, "oracle": {"label": "incoherent"}}}]
     benign = [{**row({"25": 0.2, "50": 0.9}, 50), "id": "d"}]
     found = {name: value for name, value, *_ in own_text(harmful, unguarded, benign)}
     assert found["own_text_true_positive_rate"] == 0.5
     assert found["own_text_false_positive_rate"] == 0
     assert found["own_text_auroc"] == 1
-    assert own_text(harmful, [{"id": "a", "label": "refused"}], benign) == []
+    assert own_text(harmful, unsure, benign) == [], "what a judge calls incoherent is no harmful text"
+
+
+@pytest.fixture
+def small(trained_run, tmp_path):
+    """A run of one rung under two defences, cheap to measure again."""
+    folder = shutil.copytree(trained_run, tmp_path / "run")
+    lines = [line for line in read_lines(folder / "ladder.jsonl") if line["step"] == 0]
+    write_lines(folder / "ladder.jsonl", lines)
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    suites = [{"name": "pocket/refusal"}, {"name": "pocket/harmless_prefill"}]
+    recipe["ladder"] = [0]
+    recipe["evaluation"] |= {
+        "suites": suites, "depths": [25], "defenses": ["none", "ada_rk"], "limit": 8, "batch_size": 4
+    }  # fmt: skip
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+def separations(folder):
+    lines = read_lines(folder / "measurements.jsonl")
+    return [line for line in lines if line["metric"] == "true_positive_rate"]
+
+
+def test_a_cell_that_failed_has_no_separation_and_gets_it_when_measured(small, monkeypatch):
+    from erosion.evaluation import measuring
+
+    whole = measuring.answer_cell
+
+    def failing(engine, guard, cell, *arguments, **options):
+        if cell.name == "pocket/harmless_prefill" and cell.defense == "ada_rk":
+            raise RuntimeError("out of memory")
+        return whole(engine, guard, cell, *arguments, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(measuring, "answer_cell", failing)
+        assert len(measure(small).missing) == 1
+    assert separations(small) == []
+    assert measure(small).missing == []
+    assert [line["n"] for line in separations(small)] == [8]
+
+
+def test_a_separation_that_was_lost_is_made_again_without_measuring(small):
+    measure(small)
+    kept = [line for line in read_lines(small / "measurements.jsonl") if " against " not in line["version"]]
+    write_lines(small / "measurements.jsonl", kept)
+    assert measure(small).measured == 0
+    assert len(separations(small)) == 1
+
+
+def test_a_smaller_sweep_separates_its_own_rows_alone(small):
+    measure(small)
+    measure(small, ["--evaluation.limit", "4"])
+    assert [line["n"] for line in separations(small)] == [4]
+
+
+def test_a_cell_measured_again_leaves_no_number_of_before(small):
+    measure(small)
+    lines = read_lines(small / "measurements.jsonl")
+    stale = {**lines[0], "metric": "leaked_tokens", "cell_digest": "before"}
+    write_lines(small / "measurements.jsonl", [*lines, stale])
+    measure(small, ["--evaluation.limit", "4"])
+    assert not [line for line in read_lines(small / "measurements.jsonl") if line["cell_digest"] == "before"]
+
+
+def test_a_damaged_step_0_fits_no_probe(trained_run, tmp_path):
+    folder = shutil.copytree(trained_run, tmp_path / "run")
+    weights = next((folder / "checkpoint-0").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
+    words = [
+        "--evaluation.defenses",
+        "[ada_lp]",
+        "--evaluation.suites",
+        "[pocket/refusal]",
+        "--evaluation.limit",
+        "2",
+    ]
+    missing = measure(folder, words).missing
+    assert any(
+        "checkpoint-0 does not match its digest, so no probe is fitted on it" in each for each in missing
+    )
+    assert not (folder / "probe").exists()

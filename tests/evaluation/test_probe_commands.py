@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 import yaml
 
 from erosion.defenses.any_depth.guards import ProbeGuard
@@ -11,6 +12,7 @@ from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_tokenizer
 from erosion.evaluation.suites.pocket import refusal
 from erosion.recipes.chat import prompt_ids
+from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data
 from erosion.training.cli import main
 
@@ -63,6 +65,42 @@ def test_fitting_again_reads_back_what_is_there(fitted, recipe, monkeypatch):
 
     monkeypatch.setattr(probe_fitting, "collect", lambda *arguments: pytest.fail("collected again"))
     assert main(["probe", "fit", str(recipe), "--output", str(fitted)]) == 0
+
+
+def test_a_matched_probe_is_read_back_only_for_the_same_model_and_place(fitted, recipe):
+    from dataclasses import replace
+
+    from erosion.evaluation.probe_commands import PUBLISHED, _opened
+    from erosion.evaluation.probe_corpus import probe_corpus
+    from erosion.evaluation.probe_fitting import Fitter
+
+    engine, subject, loaded = _opened(recipe, [])
+    fitter, probe = Fitter(engine.tokenizer, probe_corpus(loaded)), LinearProbe.from_pretrained(fitted)
+    again = fitter.match(probe, subject, fitted / "matched")
+    assert again.settings.weights_digest == probe.settings.weights_digest
+    other = replace(probe, settings=replace(probe.settings, weights_digest="other", hook="mlp"))
+    found = fitter.match(other, replace(subject, weights_digest="other"), fitted / "matched")
+    assert (found.settings.weights_digest, found.settings.hook) == ("other", "mlp")
+    fitter.match(probe, subject, fitted / "matched")
+    assert fitter.place(subject.model, PUBLISHED).span_ids == probe.settings.span_ids
+
+
+def test_a_guard_names_what_a_probe_does_not_fit(fitted, model_for, tokenizer_for):
+    tokenizer = load_tokenizer("pocket")
+    guard = ProbeGuard.from_pretrained(fitted, tokenizer)
+    with pytest.raises(RecipeError, match="fitted for hidden size 128, but this model's is 32"):
+        guard.generate(model_for("llama", 1063), input_ids=torch.tensor([[5, 6]]), max_new_tokens=4)
+    with pytest.raises(RecipeError, match="fitted for span .* but this model's is"):
+        ProbeGuard.from_pretrained(fitted, tokenizer_for("chatml"))
+
+
+def test_a_probe_file_that_is_broken_is_named(fitted, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(fitted, tmp_path / "broken")
+    (folder / "probe.json").write_text('{"model": "pocket"}')
+    with pytest.raises(RecipeError, match="holds no probe that can be read"):
+        LinearProbe.from_pretrained(folder)
 
 
 def test_evaluation_tells_the_probe_from_its_controls(fitted, recipe, tmp_path, capsys):

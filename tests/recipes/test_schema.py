@@ -132,6 +132,22 @@ MISTAKES = [
     ),
     (["--evaluation.defenses", "[{name: ada_lp, hok: mlp}]"], "given 'hok', .* did you mean 'hook'"),
     (["--evaluation.defenses", "[none, none]"], "'none' stands twice"),
+    (["--evaluation.defenses", "[{name: ada_rk, layer: 3}]"], "given 'layer', allowed interval, lookahead"),
+    (["--evaluation.defenses", "[{name: none, interval: 9}]"], "given 'interval', allowed no options"),
+    (["--evaluation.probe.sources", "[{name: pocket/stories}]"], "'pocket/stories' has no end, so it needs"),
+    (
+        ["--use_peft", "false", "--evaluation.defenses", "[ada_lp_adapter_off]"],
+        "not applicable under full fine-tuning",
+    ),
+    (
+        [
+            "--evaluation.defenses",
+            "[ada_lp]",
+            "--evaluation.probe.sources",
+            "[{name: pocket/stories, rows: 4}]",
+        ],
+        "only beside evaluation.probe.validation",
+    ),
     (
         ["--evaluation.defenses", "[guard_model]"],
         r"defenses\[0\].model: given None, allowed the guard model's",

@@ -14,6 +14,19 @@ from erosion.defenses.base import Guard
 SPAN, REFUSAL, NEW = (7, 8, 9), [3, 4, 5], 24
 
 
+class Collected:
+    """A streamer that keeps everything and must be told the end."""
+
+    def __init__(self):
+        self.tokens, self.ended = [], False
+
+    def put(self, value):
+        self.tokens.append(value.flatten().tolist())
+
+    def end(self):
+        self.ended = True
+
+
 class Letters:
     def decode(self, ids):
         return " ".join(f"t{token}" for token in ids)
@@ -124,6 +137,94 @@ def test_a_refusal_is_no_longer_than_the_answer_may_be(model_for):
     assert out.sequences.shape[1] <= 9 + 5
 
 
+def test_a_refusal_may_be_longer_than_what_it_replaces(model_for):
+    guard = CheckedGuard(probe(threshold=0.0), list(range(40, 60)), interval=2)
+    out = guard.generate(
+        model_for("llama", 100), **batch(), eos_token_id=[2], max_new_tokens=NEW, do_sample=False
+    )
+    assert out.new_ids == [list(range(40, 60))] * 3
+    assert out.sequences[:, 9:29].tolist() == out.new_ids
+
+
+def test_a_streamed_refusal_is_no_longer_than_the_answer_may_be(model_for):
+    inputs = {key: value[2:] for key, value in batch().items()}
+    streamer = Collected()
+    guard = CheckedGuard(probe(threshold=0.0), list(range(40, 60)), interval=2, hold_back=True)
+    guard.generate(
+        model_for("llama", 100),
+        **inputs,
+        eos_token_id=[2],
+        max_new_tokens=4,
+        do_sample=False,
+        streamer=streamer,
+    )
+    assert [token for part in streamer.tokens[1:] for token in part] == [40, 41, 42, 43]
+
+
+def test_a_row_that_a_stop_string_ended_is_not_checked_again(model_for, tokenizer_for):
+    tokenizer = tokenizer_for("chatml")
+    model = model_for("llama", len(tokenizer))
+    inputs = batch()
+    plain = unguarded(model, inputs)
+    stop = tokenizer.decode(plain.new_ids[0][4:6])
+    guard = CheckedGuard(probe(threshold=1.0), REFUSAL, interval=7)
+    out = guard.generate(
+        model, **inputs, eos_token_id=[2], max_new_tokens=NEW, do_sample=False, pad_token_id=0,
+        stop_strings=[stop], tokenizer=tokenizer,
+    )  # fmt: skip
+    theirs = model.generate(
+        **inputs, eos_token_id=2, max_new_tokens=NEW, do_sample=False, pad_token_id=0, stop_strings=[stop],
+        tokenizer=tokenizer,
+    )  # fmt: skip
+    assert out.sequences.tolist() == theirs.tolist()
+    assert out.stopped_by[0] == "criterion"
+    assert stop in tokenizer.decode([*inputs["input_ids"][0].tolist(), *out.new_ids[0]])
+    assert 0 not in out.new_ids[0], "no padding in the answer"
+    assert all(
+        depth <= len(ids) for ids, found in zip(out.new_ids, out.checks, strict=True) for depth in found
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"use_cache": False}, "use_cache: given False, allowed true"),
+        ({"cache_implementation": "static"}, "cache_implementation: given 'static', allowed dynamic"),
+        ({"return_dict_in_generate": True}, "return_dict_in_generate: given True, allowed false"),
+    ],
+)
+def test_what_a_fork_cannot_stand_on_is_refused(model_for, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        CheckedGuard(probe(), REFUSAL).generate(model_for("llama", 100), **batch(), **options)
+
+
+def test_a_model_without_a_key_value_cache_is_refused(model_for):
+    model = model_for("mamba", 100, num_hidden_layers=2, state_size=4, time_step_rank=4)
+    with pytest.raises(ValueError, match="needs a model with a key-value cache"):
+        CheckedGuard(probe(), REFUSAL).generate(model, **batch(), max_new_tokens=4)
+
+
+class Unsure:
+    """A check that has no score."""
+
+    threshold = 0.5
+
+    def live(self, fork):
+        return torch.full((len(fork.ids),), float("nan"))
+
+
+def test_what_could_not_be_scored_is_not_safe(model_for):
+    out = CheckedGuard(Unsure(), REFUSAL, interval=5).generate(
+        model_for("llama", 100),
+        **batch(),
+        eos_token_id=[2],
+        max_new_tokens=NEW,
+        do_sample=False,
+        pad_token_id=0,
+    )
+    assert out.stopped_by == ["guard"] * 3
+
+
 def test_custom_generate_gives_the_same_sequences(model_for):
     model, inputs = model_for("llama", 100), batch()
     guard = CheckedGuard(probe(), REFUSAL, interval=6)
@@ -131,19 +232,6 @@ def test_custom_generate_gives_the_same_sequences(model_for):
     own = guard.generate(model, **inputs, **options).sequences
     theirs = model.generate(**inputs, custom_generate=guard, **options)
     assert own.tolist() == theirs.tolist()
-
-
-class Collected:
-    """A streamer that keeps everything and must be told the end."""
-
-    def __init__(self):
-        self.tokens, self.ended = [], False
-
-    def put(self, value):
-        self.tokens.append(value.flatten().tolist())
-
-    def end(self):
-        self.ended = True
 
 
 @pytest.mark.parametrize("hold_back", [False, True])
@@ -170,7 +258,7 @@ def test_held_tokens_all_come_when_their_checks_pass(model_for):
     ]
 
 
-def test_criteria_and_stop_strings_of_the_user_still_stop(model_for, tokenizer_for):
+def test_a_criterion_of_the_user_still_stops(model_for):
     class After(StoppingCriteria):
         def __call__(self, input_ids, scores, **kwargs):
             return torch.full((len(input_ids),), input_ids.shape[1] >= 12)
