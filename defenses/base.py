@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from erosion.defenses.any_depth.checks import Check
     from erosion.recipes.chat import Row
-    from erosion.recipes.sections import GuardOptions
+    from erosion.recipes.sections import GuardOptions, TrainingDefense
 
 StoppedBy = Literal["end_of_turn", "length", "criterion", "guard"]
 """`criterion`: a stop string or a stopping criterion of the user's."""
@@ -80,7 +80,8 @@ class Defense:
         probe_arm: What must be fitted for its guard; None where nothing is.
         halts_only: Its guard only halts rows, so it changes nothing where nothing is generated.
         version: Raised when a change would make its guard decide otherwise.
-        honours: Names of the options that mean something to it.
+        honours: Names of the guard's options that mean something to it.
+        trains: Names of the training options that mean something to it; None where it does not train.
         is_control: It says what a defence's numbers are worth: it is asked only where harmful and
             harmless text are told apart, and is not drawn.
     """
@@ -89,13 +90,14 @@ class Defense:
     halts_only: bool = False
     version: str = "1"
     honours: frozenset[str] = frozenset()
+    trains: frozenset[str] | None = None
     is_control: bool = False
 
-    def augment(self, rows: list[Row]) -> list[Row]:
-        """Changes the training conversations."""
+    def augment(self, rows: list[Row], options: TrainingDefense, *, seed: int) -> list[Row]:
+        """Changes the training conversations; every draw comes from the seed."""
         return rows
 
-    def trainer_class(self) -> type[SFTTrainer]:
+    def trainer_class(self, options: TrainingDefense) -> type[SFTTrainer]:
         """The trainer, and with it the training objective."""
         from trl import SFTTrainer
 

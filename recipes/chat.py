@@ -50,10 +50,20 @@ class Row(TypedDict):
     Attributes:
         messages: Its turns.
         where: File and line it came from, for error messages.
+        harmful: A harmful answer to the first turn, that a refusal is to follow.
+        refusals: Refusals of it by style: `short`, `explained`, `redirected`.
+        depth: How deep in the harmful answer the last turn begins, as a share; None at its start.
+        longest: Tokens of it allowed; all of them when None.
+        recovers: 1 where the last turn is such a refusal.
     """
 
     messages: list[Message]
     where: NotRequired[str]
+    harmful: NotRequired[str]
+    refusals: NotRequired[dict[str, str]]
+    depth: NotRequired[float | None]
+    longest: NotRequired[int | None]
+    recovers: NotRequired[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +175,28 @@ def conversation_tokens(tokenizer: PreTrainedTokenizerBase, messages: Sequence[M
         covered = messages[index].get("train") or [0, None]
         labels += [IGNORED] * len(prompt) + _labels(tokenizer, reply, covered)
     return Tokens(input_ids=[token for piece in pieces for token in piece], labels=labels)
+
+
+def row_tokens(tokenizer: PreTrainedTokenizerBase, row: Row) -> Tokens:
+    """A training row: its conversation, where it says so with the last turn after unlearned harmful tokens.
+
+    Raises:
+        ChatTemplateError: As `conversation_tokens`.
+    """
+    tokens, messages, draw = (
+        conversation_tokens(tokenizer, row["messages"]),
+        row["messages"],
+        row.get("depth"),
+    )
+    if draw is None:
+        return tokens
+    harmful = answer_ids(tokenizer, messages[:-1], row["harmful"])
+    longest = min(row.get("longest") or len(harmful), len(harmful))
+    prefix, start = harmful[: 1 + int(draw * longest)], len(prompt_ids(tokenizer, messages[:-1]))
+    return Tokens(
+        input_ids=[*tokens.input_ids[:start], *prefix, *tokens.input_ids[start:]],
+        labels=[*tokens.labels[:start], *[IGNORED] * len(prefix), *tokens.labels[start:]],
+    )
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

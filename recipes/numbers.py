@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from erosion.recipes.sections import Evaluation, GuardOptions, ProbeCorpus
+from erosion.recipes.sections import Evaluation, GuardOptions, ProbeCorpus, TrainingDefense
 
 Need = Callable[[bool, str, object, str], None]
 """Complains unless its first argument holds: key, what was given, what is allowed."""
@@ -20,6 +20,17 @@ def check_measuring(given: Evaluation, need: Need) -> None:
     for index, guard in enumerate(given.defenses):
         _check_guard(guard, f"evaluation.defenses[{index}]", need)
     _check_probe(given.probe, need)
+
+
+def check_training_defense(given: TrainingDefense, need: Need) -> None:
+    """Checks strengths, shares and counts of the defence section; `need` raises."""
+    need(bool(given.betas) and min(given.betas) >= 0, "defense.betas", list(given.betas), "numbers from 0")
+    need(0 < given.alpha < 1, "defense.alpha", given.alpha, "a weight above 0 and below 1")
+    need(given.epochs > 0, "defense.epochs", given.epochs, "at least 1")
+    need(given.max_depth is None or given.max_depth > 0, "defense.max_depth", given.max_depth, "at least 1")
+    share = given.recover_probability
+    need(0 <= share <= 1, "defense.recover_probability", share, "0 to 1")
+    need(given.later_turns >= 0, "defense.later_turns", given.later_turns, "at least 0")
 
 
 def _check_guard(guard: GuardOptions, where: str, need: Need) -> None:

@@ -12,9 +12,17 @@ from typing import Any
 
 import yaml
 
-from erosion.recipes.numbers import check_measuring
+from erosion.recipes.numbers import check_measuring, check_training_defense
 from erosion.recipes.parsing import RecipeError, apply_overrides, build, mistake, read_yaml
-from erosion.recipes.sections import Data, Evaluation, GuardOptions, Mixture, ProbeCorpus, Source
+from erosion.recipes.sections import (
+    Data,
+    Evaluation,
+    GuardOptions,
+    Mixture,
+    ProbeCorpus,
+    Source,
+    TrainingDefense,
+)
 from erosion.recipes.splits import with_splits
 
 SECTIONS = ("dataset", "defense", "ladder", "evaluation", "seed")
@@ -41,7 +49,7 @@ class Recipe:
         path: The file it came from.
         trl: Keys of `trl.SFTConfig` and `trl.ModelConfig`, untouched.
         dataset: The training mixture.
-        defense: The training-time defence, a file in `defenses/`.
+        defense: What is done against erosion in training: a file in `defenses/`, with options.
         ladder: Optimizer steps at which a checkpoint is saved, ascending; 0 is always among them.
         evaluation: What is measured at every rung.
         seed: Seeds the mixture, the initial weights and the order of training.
@@ -50,7 +58,7 @@ class Recipe:
     path: Path
     trl: Mapping[str, Any]
     dataset: Mixture
-    defense: str = "none"
+    defense: TrainingDefense = field(default_factory=TrainingDefense)
     ladder: tuple[int, ...] = (0,)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 42
@@ -71,7 +79,7 @@ class Recipe:
         parts = {
             "trl": {key: value for key, value in self.trl.items() if key not in UNMEASURED},
             "dataset": _digested(self.dataset),
-            "defense": self.defense,
+            "defense": _defense_digested(self.defense),
             "seed": self.seed,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -91,6 +99,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     data = apply_overrides(read_yaml(path), overrides)
     where = str(path)
     ours = {key: data[key] for key in SECTIONS if key in data}
+    if isinstance(ours.get("defense"), str):
+        ours["defense"] = {"name": ours["defense"]}
     if "evaluation" in ours:
         ours["evaluation"] = _named(ours["evaluation"])
     trl = {key: value for key, value in data.items() if key not in SECTIONS}
@@ -129,6 +139,7 @@ def _check_numbers(recipe: Recipe) -> None:
         need(source.weight > 0, f"{where}.weight", source.weight, "a number above 0")
         need(source.skip >= 0, f"{where}.skip", source.skip, "at least 0")
         need(source.rows is None or source.rows > 0, f"{where}.rows", source.rows, "at least 1")
+    check_training_defense(recipe.defense, need)
     check_measuring(recipe.evaluation, need)
 
 
@@ -147,6 +158,11 @@ def _named(evaluation: object) -> object:
 def _run_name(path: Path) -> str:
     parts = path.with_suffix("").parts
     return "_".join(parts[parts.index("recipes") + 1 :] if "recipes" in parts else parts[-1:])
+
+
+def _defense_digested(defense: TrainingDefense) -> str | dict[str, Any]:
+    """The name alone where nothing is changed: what was built before there were options keeps its digest."""
+    return {"name": defense.name, **defense.changed} if defense.changed else defense.name
 
 
 def _digested(mixture: Mixture) -> dict[str, Any]:

@@ -76,6 +76,47 @@ class Mixture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingDefense:
+    """What is done against erosion in training, with the published values.
+
+    Attributes:
+        name: Its file in `defenses/`.
+        betas: Strength by response token, the last for all that follow (constrained; 2406.05946, 4.1).
+        surrogate: The official code's form of the objective (constrained).
+        reference: Where the aligned model's log-probabilities come from (constrained): this model with its
+            `adapter_off`, or `cached` before the first step; `auto` takes the adapter where there is one.
+        objective: Two means weighted by `alpha`, or one mean over the pooled batch as in the official code
+            (recovery; section 3).
+        alpha: Weight of the recovery examples; the pooled objective has it from the mixture instead.
+        epochs: How often every triplet and anchor comes, each time with its own draws.
+        max_depth: Deepest recovery, in tokens; the whole answer when None.
+        recover_probability: Share of the triplets' examples that begin inside the harmful answer.
+        refusal: `short`, `explained`, `redirected`, or `mixed`.
+        later_turns: The refusal comes this many user turns after the harm began, in place of mid-answer.
+        follow_up: What the user says in those turns.
+    """
+
+    name: str = "none"
+    betas: tuple[float, ...] = (0.5, 2.0, 2.0, 2.0, 2.0, 0.1)
+    surrogate: bool = False
+    reference: Literal["auto", "adapter_off", "cached"] = "auto"
+    objective: Literal["weighted", "pooled"] = "weighted"
+    alpha: float = 0.2
+    epochs: int = 10
+    max_depth: int | None = 100
+    recover_probability: float = 0.5
+    refusal: str = "short"
+    later_turns: int = 0
+    follow_up: str = "Please go on."
+
+    @property
+    def changed(self) -> dict[str, object]:
+        """What differs from the published form."""
+        named = {item.name: (getattr(self, item.name), item.default) for item in fields(self)[1:]}
+        return {name: value for name, (value, default) in named.items() if value != default}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeCorpus:
     """What ADA-LP's probe is fitted on; the embedded model has a corpus of its own.
 

@@ -7,11 +7,11 @@ import logging
 import random
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from erosion.evaluation.plan import check_embedded
 from erosion.recipes import sources as registry
-from erosion.recipes.chat import ChatTemplateError, Message, Row, Tokens, conversation_tokens
+from erosion.recipes.chat import ChatTemplateError, Message, Row, Tokens, row_tokens
 from erosion.recipes.discovery import find
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError, mistake
@@ -120,7 +120,12 @@ def tokenized(
             len(tokens),
             max_length,
         )
-    columns = {"input_ids": [t.input_ids for t in tokens], "labels": [t.labels for t in tokens]}
+    columns: dict[str, list[Any]] = {
+        "input_ids": [t.input_ids for t in tokens],
+        "labels": [t.labels for t in tokens],
+    }
+    if any("recovers" in row for row in rows):
+        columns["recovers"] = [row.get("recovers", 0) for row in rows]
     dataset = Dataset.from_dict(columns)
     if recipe.dataset.packed:
         if not max_length:
@@ -176,6 +181,6 @@ def _with_system(messages: list[Message], system: str | None) -> list[Message]:
 
 def _rendered(recipe: Recipe, number: int, row: Row, tokenizer: PreTrainedTokenizerBase) -> Tokens:
     try:
-        return conversation_tokens(tokenizer, row["messages"])
+        return row_tokens(tokenizer, row)
     except ChatTemplateError as error:
         raise RecipeError(f"{recipe.path}: {row.get('where', f'dataset row {number}')}: {error}") from error

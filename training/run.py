@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erosion import defenses
 from erosion.evaluation.cells import prepare
 from erosion.evaluation.checkpoints import base_digest, read_ladder
 from erosion.evaluation.lock import working_in
@@ -18,13 +17,12 @@ from erosion.evaluation.provenance import FILE as PROVENANCE_FILE
 from erosion.evaluation.provenance import write_provenance
 from erosion.evaluation.sweeping import sweep
 from erosion.evaluation.tracking import Tracker
-from erosion.recipes.discovery import find
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Recipe, load_recipe, save_recipe
 from erosion.training.arguments import check_keys, check_length, training_config, warn_of_decay
 from erosion.training.ladder import Ladder, Provenance, resume_point, tidy
 from erosion.training.mixture import check_sources, digest, mixture_rows, tokenized
-from erosion.training.trainer import load_tokenizer, make_trainer
+from erosion.training.trainer import load_tokenizer, make_trainer, training_defense
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -74,7 +72,7 @@ def check(recipe: Recipe) -> None:
         RecipeError: The first thing that is wrong.
     """
     check_keys(recipe)
-    find(defenses, recipe.defense, f"{recipe.path}: defense")
+    training_defense(recipe)
     check_sources(recipe)
     check_evaluation(recipe)
 
@@ -85,7 +83,7 @@ def training_data(recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokeni
     Raises:
         RecipeError: A row that cannot be used, or a ladder that these rows do not reach.
     """
-    rows = find(defenses, recipe.defense, "defense").make().augment(mixture_rows(recipe))
+    rows = training_defense(recipe).augment(mixture_rows(recipe), recipe.defense, seed=recipe.seed)
     dataset = tokenized(recipe, rows, tokenizer, config.max_length)
     check_length(recipe, config, len(dataset))
     return dataset

@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from erosion import defenses
+from erosion.defenses.base import Defense
 from erosion.evaluation.models import load_tokenizer as load_named_tokenizer
-from erosion.recipes.discovery import find
+from erosion.recipes.discovery import find, names
 from erosion.recipes.models import is_untrained, resolve
-from erosion.recipes.parsing import RecipeError
+from erosion.recipes.parsing import RecipeError, mistake
 from erosion.training.arguments import model_config
 from erosion.training.ladder import watched
 
@@ -32,6 +33,34 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def training_defense(recipe: Recipe) -> Defense:
+    """What the recipe does against erosion in training.
+
+    Raises:
+        RecipeError: An unknown defence, one that does nothing in training, or an option it knows nothing of.
+    """
+    where, options = f"{recipe.path}: defense", recipe.defense
+    known = [name for name in names(defenses) if name == "none" or _make(name).trains is not None]
+    if options.name in names(defenses) and options.name not in known:
+        raise RecipeError(
+            f"{where}: {options.name!r} guards a model and changes nothing in training; "
+            "it belongs under evaluation.defenses"
+        )
+    if options.name not in known:
+        raise mistake(where, options.name, ", ".join(known), known=known)
+    defense = _make(options.name)
+    for name in options.changed:
+        if name not in (defense.trains or ()):
+            allowed = ", ".join(sorted(defense.trains or ())) or "no options"
+            raise mistake(f"{where}: {options.name}", name, allowed, known=defense.trains or ())
+    return defense
+
+
+def _make(name: str) -> Defense:
+    made: Defense = find(defenses, name, "defense").make()
+    return made
+
+
 def make_trainer(
     recipe: Recipe, config: SFTConfig, tokenizer: PreTrainedTokenizerBase, dataset: Dataset, tracker: Tracker
 ) -> SFTTrainer:
@@ -45,7 +74,7 @@ def make_trainer(
     from erosion.training.losses import TrackLosses
 
     models = model_config(recipe)
-    trainer_class: Any = watched(find(defenses, recipe.defense, "defense").make().trainer_class())
+    trainer_class: Any = watched(training_defense(recipe).trainer_class(recipe.defense))
     trainer: SFTTrainer = trainer_class(
         model=_model(recipe, config),
         args=config,

@@ -1,0 +1,3 @@
+"""Training objectives, token by token, and the trainers that use them."""
+
+HOLDS_PARTS = False
