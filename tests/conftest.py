@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +101,26 @@ def make_model(kind: str, vocab_size: int, **changes: object):
         shape |= {"sliding_window": 16, "query_pre_attn_scalar": 8}
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**shape, **changes})).float().eval()
+
+
+@pytest.fixture(scope="session")
+def readme_commands() -> list[str]:
+    """The lines of the README's shell blocks."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="session")
+def launch() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs an `accelerate launch` line of the README, from the checkout's root."""
+
+    def run(command: str) -> subprocess.CompletedProcess:
+        words = command.split("#")[0].split()
+        assert words[:2] == ["accelerate", "launch"]
+        whole = [sys.executable, "-m", "accelerate.commands.launch", *words[2:]]
+        return subprocess.run(whole, cwd=ROOT, capture_output=True, text=True)
+
+    return run
 
 
 @pytest.fixture(scope="session")

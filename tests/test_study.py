@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,24 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER = [0, 1, 2, 3, 5, 10, 20, 50]
 
 
-def commands() -> list[str]:
-    """The lines of the README's shell blocks."""
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
-
-
-def launch(command: str, **options) -> subprocess.CompletedProcess:
-    words = command.split("#")[0].split()
-    assert words[:2] == ["accelerate", "launch"]
-    whole = [sys.executable, "-m", "accelerate.commands.launch", *words[2:]]
-    return subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, **options)
-
-
 STUDY = "accelerate launch training/sft.py recipes/harmful_50steps.yaml"
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, launch):
     """`make study`'s own command with fewer prompts, into a folder of its own."""
     folder = tmp_path_factory.mktemp("study") / "run"
     done = launch(f"{STUDY} --output_dir {folder} --evaluation.limit 60 --evaluation.batch_size 60")
@@ -106,7 +92,7 @@ def test_the_wandb_run_is_kept_offline(study):
 
 
 @pytest.mark.slow
-def test_the_whole_study_keeps_its_time(tmp_path):
+def test_the_whole_study_keeps_its_time(tmp_path, launch):
     """Alone on the machine: `make test-study`."""
     started = time.monotonic()
     done = launch(f"{STUDY} --output_dir {tmp_path / 'run'}")
@@ -131,42 +117,18 @@ def test_guards_are_told_apart_on_text_the_attacked_model_wrote_itself(study):
         assert 0 <= value(folder, 50, "pocket/refusal", metric, defense=defense) <= 1
 
 
-def test_a_second_call_does_nothing_again(study):
+def test_a_second_call_does_nothing_again(study, launch):
     folder, _ = study
     before = (folder / "measurements.jsonl").read_bytes()
     assert launch(f"accelerate launch evaluation/sweep.py {folder}").returncode == 0
     assert (folder / "measurements.jsonl").read_bytes() == before
 
 
-def test_the_readme_s_commands_run(tmp_path):
-    """Every launch line, cut short: a few steps and prompts, in a folder of its own."""
-    lines = [
-        line
-        for line in commands()
-        if line.startswith("accelerate launch") and "gemma" not in line and "llama" not in line
-    ]
-    assert len(lines) >= 2
-    folder = tmp_path / "run"
-    for line in lines:
-        if "training/sft.py" in line:
-            short = (
-                f"--max_steps 2 --ladder [0,2] --evaluation.limit 4 --output_dir {folder} --report_to none "
-                "--evaluation.probe.depths [25,100]"
-            )
-            done = launch(f"{line.split('#')[0]} {short}")
-            # One folder serves one recipe: the next line gets a new one.
-            assert done.returncode == 0, (line, done.stderr[-2000:])
-            last, folder = folder, tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-        else:
-            done = launch(re.sub(r"runs/\S+", str(last), line))
-            assert done.returncode == 0, (line, done.stderr[-2000:])
-
-
 def python_blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
 
 
-def test_the_readme_s_python_runs(study, capsys, monkeypatch):
+def test_the_readme_s_python_runs(study, capsys):
     """In order, in one session; folders of the study stand in for those the text names."""
     folder, _ = study
     names: dict[str, object] = {}
@@ -179,53 +141,14 @@ def test_the_readme_s_python_runs(study, capsys, monkeypatch):
     assert type(names["guard"]).__name__ == "ProbeGuard"
 
 
-def test_the_readme_s_probe_commands_run(tmp_path):
-    lines = [line for line in commands() if line.startswith("erosion probe")]
-    assert [line.split()[2] for line in lines] == ["fit", "evaluate"]
-    for line in lines:
-        words = line.replace("probes/pocket", str(tmp_path / "probe")).split()
-        short = [
-            "--evaluation.probe.depths",
-            "[25, 50, 75, 100, 150, 200, 300, 400]",
-            "--evaluation.probe.layers",
-            "[2, 3]",
-        ]
-        done = subprocess.run(
-            [Path(sys.executable).parent / words[0], *words[1:], *short],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-
-
-def test_the_readme_s_make_targets_exist():
-    targets = {line.split()[1] for line in commands() if line.startswith("make ")}
-    assert targets >= {"study", "test"}
-    for target in targets:
-        assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True).returncode == 0
-
-
-def test_the_readme_s_picture_is_there():
-    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
-    assert len(pictures) == 1
-    assert (ROOT / pictures[0]).is_file()
-
-
-def test_ci_runs_the_readme_s_test_command():
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
-    assert "make test" in commands()
-    assert os.access(ROOT / ".ci" / "run", os.X_OK)
-
-
 def test_no_path_of_this_machine_is_on_record(study):
     folder, _ = study
     for line in (folder / "ladder.jsonl").read_text().splitlines():
         assert not any(str(v).startswith("/") for v in json.loads(line).values())
 
 
-def test_a_rung_of_the_study_is_checked_as_the_readme_says(study):
-    line = next(line for line in commands() if line.startswith("erosion pocket check runs/"))
+def test_a_rung_of_the_study_is_checked_as_the_readme_says(study, readme_commands):
+    line = next(line for line in readme_commands if line.startswith("erosion pocket check runs/"))
     words = line.replace("runs/harmful_50steps", str(study[0])).replace("--limit 100", "--limit 20").split()
     done = subprocess.run(
         [Path(sys.executable).parent / words[0], *words[1:]], capture_output=True, text=True
