@@ -35,7 +35,7 @@ class References:
 
     def __init__(self, trainer: SFTTrainer) -> None:
         self._trainer = trainer
-        self._rows: list[torch.Tensor] = []
+        self._rows: dict[int, torch.Tensor] = {}
 
     def of(self, model: Any, rows: torch.Tensor, width: int) -> torch.Tensor:
         """Those of some rows, `[B, width]`, zeros on padding; computed or read when first asked for.
@@ -63,44 +63,50 @@ class References:
             sha.update(repr((row["input_ids"], row["labels"])).encode())
         return Path(self._trainer.args.output_dir) / f"reference_logps-{sha.hexdigest()[:16]}.safetensors"
 
-    def _read(self) -> list[torch.Tensor]:
+    def _read(self) -> dict[int, torch.Tensor]:
         from safetensors.torch import load_file
 
         if not self._file.is_file():
-            return []
+            return {}
         held = load_file(self._file)
-        return list(held["logps"].split(held["lengths"].tolist()))
+        parts = held["logps"].split(held["lengths"].tolist())
+        return dict(zip(held["rows"].tolist(), parts, strict=True))
 
-    def _computed(self, model: Any) -> list[torch.Tensor]:
+    def _computed(self, model: Any) -> dict[int, torch.Tensor]:
         if self._trainer.state.global_step:
             raise RecipeError(
                 f"{self._file}: the reference log-probabilities are gone, and after step "
                 f"{self._trainer.state.global_step} they cannot be made again; train from the start"
             )
         training, size = model.training, self._trainer.args.per_device_train_batch_size
-        dataset, found = self._trainer.train_dataset, []
+        dataset, found = self._trainer.train_dataset, dict[int, torch.Tensor]()
         model.eval()
         for start in range(0, len(dataset), size):
             rows = [dataset[place] for place in range(start, min(start + size, len(dataset)))]
-            found += self._of_batch(model, rows)
+            found |= self._of_batch(model, rows)
         model.train(training)
         self._save(found)
         return found
 
     @torch.no_grad()
-    def _of_batch(self, model: Any, rows: list[dict[str, Any]]) -> list[torch.Tensor]:
+    def _of_batch(self, model: Any, rows: list[dict[str, Any]]) -> dict[int, torch.Tensor]:
         batch = self._trainer._prepare_inputs(self._trainer.data_collator(rows))
         batch.pop(ROW)
         logps = model(**batch, fused_lm_head=True).log_probs.float().cpu()
-        return [row[: len(own["input_ids"]) - 1].clone() for row, own in zip(logps, rows, strict=True)]
+        pairs = zip(logps, rows, strict=True)
+        return {own[ROW]: row[: len(own["input_ids"]) - 1].clone() for row, own in pairs}
 
-    def _save(self, found: list[torch.Tensor]) -> None:
+    def _save(self, found: dict[int, torch.Tensor]) -> None:
         from safetensors.torch import save_file
 
         if not self._trainer.is_world_process_zero():
             return
         file = self._file
         file.parent.mkdir(parents=True, exist_ok=True)
-        lengths = torch.tensor([len(row) for row in found])
-        save_file({"logps": torch.cat(found), "lengths": lengths}, file.with_suffix(".part"))
+        held = {
+            "rows": torch.tensor(list(found)),
+            "lengths": torch.tensor([len(row) for row in found.values()]),
+            "logps": torch.cat(list(found.values())),
+        }
+        save_file(held, file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)

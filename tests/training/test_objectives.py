@@ -95,6 +95,28 @@ def test_the_adapter_switched_off_is_a_frozen_copy_of_the_base(write_recipe, tmp
     assert list(cached.glob("reference_logps-*.safetensors"))
 
 
+def test_references_belong_to_their_rows_even_where_the_trainer_drops_some(write_recipe, tmp_path):
+    """A row with nothing left to learn is dropped by TRL; the others keep their own references."""
+    from safetensors.torch import load_file as load
+
+    long = {"max_length": 24, "dataset": {"sources": [{"name": "pocket/harmful", "rows": 24}]}}
+    folder = trained(write_recipe, tmp_path, "cut", **FULL, **long, defense="constrained")
+    held = load(next(folder.glob("reference_logps-*.safetensors")))
+    assert len(held["rows"]) == len(held["lengths"]) == len(set(held["rows"].tolist()))
+    assert int(held["lengths"].sum()) == len(held["logps"])
+    online = trained(
+        write_recipe,
+        tmp_path,
+        "online_cut",
+        **long,
+        defense={"name": "constrained", "reference": "adapter_off"},
+    )
+    cached = trained(
+        write_recipe, tmp_path, "cached_cut", **long, defense={"name": "constrained", "reference": "cached"}
+    )
+    assert largest_difference(weights(online), weights(cached)) < 1e-5
+
+
 @pytest.mark.parametrize("defense", ["constrained", "recovery"])
 def test_accumulated_steps_equal_whole_ones(write_recipe, tmp_path, defense):
     sources = [{"name": "pocket/harmless", "rows": 12}]
