@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erosion.defenses.any_depth.guards import halting
-from erosion.defenses.base import Defense, Guard, ProbeArm
+from erosion.defenses.base import Defense, ProbeArm
 from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
@@ -40,22 +39,21 @@ class AdaLp(Defense):
         )
         self.honours = frozenset({"interval", *places})
 
-    def guard(
+    def check(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        *,
-        options: GuardOptions | None = None,
-        fitted: Check | None = None,
-    ) -> Guard:
-        """A guard with this probe, or with the control in its place.
+        options: GuardOptions,
+        fitted: Check | None,
+    ) -> Check:
+        """This probe, or the control in its place.
 
         Raises:
             RecipeError: No probe.
         """
         if fitted is None:
             raise RecipeError("ada_lp: needs a fitted probe; make one with `erosion probe fit`")
-        return halting(fitted, tokenizer, options)
+        return fitted
 
 
 def make() -> Defense:

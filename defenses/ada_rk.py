@@ -10,10 +10,9 @@ import torch
 
 from erosion.defenses.any_depth.checks import Check, LiveFork
 from erosion.defenses.any_depth.families import refusal_phrases
-from erosion.defenses.any_depth.guards import halting
 from erosion.defenses.any_depth.rethinking import Lookahead, lookaheads
 from erosion.defenses.any_depth.safety_tokens import safety_span
-from erosion.defenses.base import Defense, Guard
+from erosion.defenses.base import Defense
 from erosion.recipes.chat import end_of_turn_ids
 from erosion.recipes.sections import LOOKAHEAD
 
@@ -73,17 +72,15 @@ class AdaRk(Defense):
     halts_only = True
     honours = frozenset({"interval", "lookahead"})
 
-    def guard(
+    def check(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        *,
-        options: GuardOptions | None = None,
-        fitted: Check | None = None,
-    ) -> Guard:
+        options: GuardOptions,
+        fitted: Check | None,
+    ) -> Check:
         """Halts where the lookahead refuses."""
-        check = Rethinking.of(tokenizer, tokens=options.lookahead if options else LOOKAHEAD)
-        return halting(check, tokenizer, options)
+        return Rethinking.of(tokenizer, tokens=options.lookahead)
 
 
 def make() -> Defense:

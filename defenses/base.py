@@ -120,7 +120,22 @@ class Defense:
             options: What differs from the published form.
             fitted: What `probe_arm` asks for.
         """
-        return Guard()
+        from erosion.defenses.any_depth.guards import halting
+        from erosion.recipes.sections import GuardOptions
+
+        options = options or GuardOptions(name="")
+        check = self.check(model, tokenizer, options, fitted)
+        return Guard() if check is None else halting(check, tokenizer, options.interval)
+
+    def check(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        options: GuardOptions,
+        fitted: Check | None,
+    ) -> Check | None:
+        """What its guard asks of an unfinished answer; None where it guards nothing."""
+        return None
 
 
 def cut(ids: list[int], stops: set[int]) -> tuple[list[int], StoppedBy]:

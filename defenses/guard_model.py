@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from erosion.defenses.any_depth.guard_models import load_guard_model
-from erosion.defenses.any_depth.guards import halting
-from erosion.defenses.base import Defense, Guard
+from erosion.defenses.base import Defense
 from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
@@ -25,23 +24,21 @@ class GuardModel(Defense):
     halts_only = True
     honours = frozenset({"interval", "model"})
 
-    def guard(
+    def check(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        *,
-        options: GuardOptions | None = None,
-        fitted: Check | None = None,
-    ) -> Guard:
+        options: GuardOptions,
+        fitted: Check | None,
+    ) -> Check:
         """Halts where the guard model says unsafe.
 
         Raises:
             RecipeError: No guard model is named, or it cannot be read.
         """
-        if options is None or options.model is None:
+        if options.model is None:
             raise RecipeError("guard_model: needs `model`, the guard model's folder or hub id")
-        check = load_guard_model(options.model, tokenizer, device=str(model.device))
-        return halting(check, tokenizer, options)
+        return load_guard_model(options.model, tokenizer, device=str(model.device))
 
 
 def make() -> Defense:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from erosion.defenses.ada_rk import Rethinking
 from erosion.defenses.any_depth.families import family
-from erosion.defenses.any_depth.guards import halting
 from erosion.defenses.any_depth.rethinking import Lookahead
 from erosion.defenses.any_depth.safety_tokens import question_span
-from erosion.defenses.base import Defense, Guard
+from erosion.defenses.base import Defense
 from erosion.recipes.chat import end_of_turn_ids
 from erosion.recipes.pocket import requests
-from erosion.recipes.sections import LOOKAHEAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -32,21 +30,19 @@ class SelfDefense(Defense):
     halts_only = True
     honours = frozenset({"interval", "lookahead"})
 
-    def guard(
+    def check(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        *,
-        options: GuardOptions | None = None,
-        fitted: Check | None = None,
-    ) -> Guard:
+        options: GuardOptions,
+        fitted: Check | None,
+    ) -> Check:
         """Halts where the model says yes."""
         known = family(tokenizer)
         question = requests.SELF_DEFENSE if known and known.name == "pocket" else QUESTION
-        tokens = options.lookahead if options else LOOKAHEAD
-        how = Lookahead(phrases=("yes",), end_ids=frozenset(end_of_turn_ids(tokenizer)), tokens=tokens)
-        span = tuple(question_span(tokenizer, question))
-        return halting(Rethinking(tokenizer=tokenizer, span_ids=span, how=how), tokenizer, options)
+        ends = frozenset(end_of_turn_ids(tokenizer))
+        how = Lookahead(phrases=("yes",), end_ids=ends, tokens=options.lookahead)
+        return Rethinking(tokenizer=tokenizer, span_ids=tuple(question_span(tokenizer, question)), how=how)
 
 
 def make() -> Defense:

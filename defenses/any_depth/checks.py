@@ -63,6 +63,11 @@ class LiveFork:
         prompts = [ids[mask].tolist() for ids, mask in zip(self.ids[:, : self.start], kept, strict=True)]
         return prompts, self.ids[:, self.start :].tolist()
 
+    def replayed(self, check: Check) -> torch.Tensor:
+        """Scores of a check that does not stand on the cache and reads every row from its start, `[B]`."""
+        prompts, answers = self.rows()
+        return check.replay(self.model, prompts, answers, [len(answers[0])])[:, 0]
+
     @torch.inference_mode()
     def state(
         self, span_ids: Sequence[int], layer: int, hook: Hook, *, adapter_off: bool = False

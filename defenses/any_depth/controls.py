@@ -36,8 +36,7 @@ class ElsewhereProbe:
 
     def live(self, fork: LiveFork) -> torch.Tensor:
         """P(harmful) of the rows being generated, `[B]`; the other model reads them from the start."""
-        prompts, answers = fork.rows()
-        return self.replay(fork.model, prompts, answers, [len(answers[0])])[:, 0]
+        return fork.replayed(self)
 
     def replay(
         self,
@@ -80,8 +79,7 @@ class TextProbe:
 
     def live(self, fork: LiveFork) -> torch.Tensor:
         """P(harmful) of the rows being generated, `[B]`."""
-        prompts, answers = fork.rows()
-        return self.replay(fork.model, prompts, answers, [len(answers[0])])[:, 0]
+        return fork.replayed(self)
 
     def replay(
         self,

@@ -45,8 +45,7 @@ class GuardModelCheck:
 
     def live(self, fork: LiveFork) -> torch.Tensor:
         """Scores of the rows being generated, `[B]`."""
-        prompts, answers = fork.rows()
-        return self.replay(fork.model, prompts, answers, [len(answers[0])])[:, 0]
+        return fork.replayed(self)
 
     def replay(
         self,

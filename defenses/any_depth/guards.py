@@ -18,8 +18,6 @@ from erosion.recipes.sections import INTERVAL
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from erosion.recipes.sections import GuardOptions
-
 
 class ProbeGuard(CheckedGuard):
     """ADA-LP: halts where a linear probe on the re-injected header says harmful."""
@@ -69,9 +67,6 @@ class ProbeGuard(CheckedGuard):
         return super().generate(model, **inputs)
 
 
-def halting(
-    check: Check, tokenizer: PreTrainedTokenizerBase, options: GuardOptions | None = None
-) -> CheckedGuard:
-    """A guard that asks `check` as often as the options say, and answers with a short refusal."""
-    interval = options.interval if options else INTERVAL
+def halting(check: Check, tokenizer: PreTrainedTokenizerBase, interval: Interval) -> CheckedGuard:
+    """A guard that asks `check` at intervals, and answers with a short refusal."""
     return CheckedGuard(check, encode(tokenizer, refusal_text(tokenizer)), interval=interval)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from erosion.defenses.any_depth.fitting import regression
 from erosion.defenses.any_depth.fork import states_by_layer
 from erosion.defenses.any_depth.safety_tokens import safety_span
 from erosion.evaluation.intervals import auroc
@@ -68,7 +69,7 @@ class HeaderProbe:
         choose = conversations(tokenizer, "calibration", CHOSEN, stories_too=True)
         layers = range(1, model.config.num_hidden_layers)
         fitted = [
-            _regression().fit(_rows(states), _repeated(fit.labels))
+            regression().fit(_rows(states), _repeated(fit.labels))
             for states in states_at(model, tokenizer, fit, layers)
         ]
         scores = [
@@ -92,7 +93,7 @@ def text_aurocs(tokenizer: PreTrainedTokenizerBase, test: Conversations) -> Iter
     from sklearn.pipeline import make_pipeline
 
     fit = conversations(tokenizer, "probe", FITTED, stories_too=True)
-    words = make_pipeline(TfidfVectorizer(token_pattern=r"\S+"), _regression())
+    words = make_pipeline(TfidfVectorizer(token_pattern=r"\S+"), regression())
     words.fit([text for depth in DEPTHS for text in _texts(tokenizer, fit, depth)], fit.labels * len(DEPTHS))
     yield from _aurocs(
         test,
@@ -139,15 +140,6 @@ def _aurocs(test: Conversations, name: str, scores: Callable[[int], Sequence[flo
 def _texts(tokenizer: PreTrainedTokenizerBase, given: Conversations, depth: int) -> list[str]:
     pairs = zip(given.prompts, given.answers, strict=True)
     return [str(tokenizer.decode([*prompt, *answer[:depth]])) for prompt, answer in pairs]
-
-
-def _regression() -> LogisticRegression:
-    """As published (2510.18081, section 4)."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(
-        C=1.0, solver="lbfgs", max_iter=1000, tol=1e-4, class_weight="balanced", random_state=42
-    )
 
 
 def _balanced_accuracy(labels: Sequence[int], predicted: Sequence[int]) -> float:
