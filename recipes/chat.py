@@ -6,6 +6,7 @@ template.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 FROZEN_DATE = "26 Jul 2024"
+THINK, THOUGHT = "<think>", "\n</think>\n\n"
+"""Opens a block of reasoning; closes an empty one, as the code of 2510.18081 does for DeepSeek-R1."""
 _DATE_PARTS = (
     ("%d", "26"),
     ("%b", "Jul"),
@@ -90,6 +93,9 @@ def prompt_text(
 ) -> str:
     """Renders messages, by default up to and including the assistant header, with every date frozen.
 
+    What is measured and trained is the answer: where a template can switch reasoning off it is off, and a
+    block of reasoning that its header leaves open is closed.
+
     Raises:
         ChatTemplateError: The tokenizer has no template, or the template rejects these messages.
     """
@@ -105,13 +111,14 @@ def prompt_text(
     plain = [{"role": m["role"], "content": m["content"]} for m in messages]
     source = template if isinstance(template, str) else tokenizer.get_chat_template()
     try:
-        return str(
+        text = str(
             tokenizer.apply_chat_template(
                 plain,
                 chat_template=_dates_frozen(source),
                 tokenize=False,
                 add_generation_prompt=header,
                 date_string=FROZEN_DATE,
+                enable_thinking=False,
             )
         )
     except TemplateError as error:
@@ -120,6 +127,7 @@ def prompt_text(
             f"model {tokenizer.name_or_path!r}: its chat template rejects a conversation "
             f"of the turns {roles}: {error}"
         ) from error
+    return text + THOUGHT if header and text.rstrip().endswith(THINK) else text
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
@@ -130,17 +138,20 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answer: str) -> list[int]:
     """Token ids of `answer` as it stands in training after `messages`, its end-of-turn left out.
 
-    Prompt ids and the first d of these, joined, are the deep prefill attack at depth d.
+    Prompt ids and the first d of these, joined, are the deep prefill attack at depth d. Marks that a template
+    writes between its header and the answer, such as a channel's, are no part of it.
     """
     turn: Message = {"role": "assistant", "content": answer}
     prompt = prompt_text(tokenizer, messages)
     text = _longer(tokenizer, prompt, prompt_text(tokenizer, [*messages, turn], header=False))
-    end = text.rfind(answer.strip()) + len(answer.strip())
+    begin = text.rfind(answer.strip())
+    end = begin + len(answer.strip())
     if end <= len(prompt):
         raise ChatTemplateError(
             f"model {tokenizer.name_or_path!r}: its chat template changes the text of an answer"
         )
-    return _pieces(tokenizer, text, [len(prompt), end])[1]
+    marked = text[len(prompt) : begin].strip()
+    return _pieces(tokenizer, text, [begin if marked else len(prompt), end])[1]
 
 
 def end_of_turn_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -255,6 +266,10 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
 
 
 def _longer(tokenizer: PreTrainedTokenizerBase, shorter: str, longer: str) -> str:
+    """The longer text, an empty block of reasoning put in where it stands in the shorter one alone."""
+    bare = re.sub(rf"{THINK}\s*{THOUGHT}\Z", "", shorter)
+    if not longer.startswith(shorter) and bare != shorter and longer.startswith(bare):
+        return shorter + longer[len(bare) :]
     if not longer.startswith(shorter):
         raise ChatTemplateError(
             f"model {tokenizer.name_or_path!r}: its chat template renders a turn differently "

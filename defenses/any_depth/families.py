@@ -26,7 +26,8 @@ class Family:
         absent: Texts that must not stand there.
         rethink: The span of ADA-RK; None where it is the template's own.
         probe: The span of ADA-LP, whose last token is read; None likewise.
-        completion: What the code puts after the rendered prompt.
+        completion: What the code puts after the rendered prompt; an open block of reasoning is closed by
+            `recipes.chat` already.
         phrases: ADA-RK's refusal phrases, lower case.
         layers: The probed block (0-based) by part of the model's name.
     """
@@ -57,7 +58,7 @@ FAMILIES = (
     Family(
         name="DeepSeek-R1", marks=("<\uff5cAssistant\uff5c>",),
         rethink="<\uff5cend\u2581of\u2581sentence\uff5c><\uff5cAssistant\uff5c><think>\n\n</think>\n\n",
-        probe="<\uff5cAssistant\uff5c><think>\n\n</think>", completion="\n</think>\n\n",
+        probe="<\uff5cAssistant\uff5c><think>\n\n</think>",
         phrases=(*DEFAULT_PHRASES, "large language model", "i understand ", "illegal"),
         layers=(("deepseek-r1-distill-qwen-7b", 13),),
     ),

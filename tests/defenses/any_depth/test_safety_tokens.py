@@ -35,7 +35,7 @@ PUBLISHED = {
     "qwen": ("Qwen2.5", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>\n<|im_start|>assistant", ""),
     "deepseek": (
         "DeepSeek-R1", "<\uff5cend\u2581of\u2581sentence\uff5c><\uff5cAssistant\uff5c><think>\n\n</think>\n\n",
-        "<\uff5cAssistant\uff5c><think>\n\n</think>", "\n</think>\n\n",
+        "<\uff5cAssistant\uff5c><think>\n\n</think>", "",
     ),
     "gemma": ("Gemma-2", "<end_of_turn>\n<start_of_turn>model\n", "<end_of_turn>\n<start_of_turn>model", ""),
     "llama3": (
