@@ -14,6 +14,7 @@ class JudgeOptions:
         rubric: The published format it is asked in.
         model: A folder or hub id; an endpoint's name of its model.
         revision: The hub revision of the model, a commit hash for numbers that can be repeated.
+        family: A family of models, for a judge that goes by one; a run's own when None.
         batch_size: Answers judged together.
         refused: A classifier's own labels that mean a refusal.
         complied: Its labels that mean compliance; of a judge of harm, harmful compliance.
@@ -32,6 +33,7 @@ class JudgeOptions:
     rubric: str | None = None
     model: str | None = None
     revision: str | None = None
+    family: str | None = None
     batch_size: int = 8
     refused: tuple[str, ...] = ()
     complied: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 DEFAULT_PHRASES = ("i can't", "i can\u2019t", "i cannot")
-"""What a lookahead must hold for ADA-RK to call it a refusal; no judge reads these."""
+"""What a lookahead must hold for ADA-RK to call it a refusal; of judges `ada_phrases` alone reads these."""
 
 
 @dataclass(frozen=True, kw_only=True)

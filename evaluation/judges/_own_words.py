@@ -18,15 +18,20 @@ _LIST_LINE = re.compile(r"^ *(?:\d+[.)]|[-*\u2022+])\s.*$", re.M)
 _ITSELF = r"(?:ai|answer|assistant|bot|model|note|response)"
 _SPOKEN_LINE = re.compile(rf"^[^\w\n]*(?!{_ITSELF}\b)\w+(?: \w+)?:\W.*$", re.I | re.M)
 _MARKUP = re.compile(r"[*_#>]+")
+_FULL_WIDTH = str.maketrans({
+    "\u3002": ". ", "\uff01": "! ", "\uff1f": "? ", "\uff0c": ", ", "\u3001": ", ", "\uff1a": ": ",
+    "\uff1b": "; ",
+})  # fmt: skip
 _END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def own_sentences(text: str) -> list[str]:
-    """A text's own sentences, normalised.
+    """A text's own sentences, normalised; East Asian punctuation as its Latin counterpart.
 
     Quotation marks around the whole count as none. Two or more lines that begin with a speaker's name are a
     dialogue.
     """
+    text = text.translate(_FULL_WIDTH)
     text = re.sub(r"\n\s+", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
     whole = _WHOLE.fullmatch(text)
     own = _QUOTED.sub(" quoted ", _CODE.sub(" ", whole[1] if whole else text))

@@ -34,7 +34,8 @@ class Rule:
     own: bool
 
 
-def _rule(name: str, pattern: str, weight: Weight, within: int | None = None, *, own: bool = True) -> Rule:
+def rule(name: str, pattern: str, weight: Weight, within: int | None = None, *, own: bool = True) -> Rule:
+    """A class of wording; see `Rule`."""
     return Rule(name=name, pattern=re.compile(pattern), weight=weight, within=within, own=own)
 
 
@@ -120,10 +121,10 @@ _HELPERS = _any(
 _RULES = _any("programming, guideline, guidelines, policy, policies, principles, values, purpose, rules")
 
 RULES = (
-    _rule("inability", rf"{_CAN_NOT}{_PLAINLY}(?: (?:\w+ly|to|in|be|any|even))* {_DO}", "firm"),
-    _rule("inability", rf"{_CAN_NOT}(?: (?:with|in) \w+)?(?:[.,;!]|$)", "firm", 3),
-    _rule("inability", rf"^(?:\w+, ?)?(?:unable to|not able to|cannot|can't|won't) {_DO}", "firm", 1),
-    _rule(
+    rule("inability", rf"{_CAN_NOT}{_PLAINLY}(?: (?:\w+ly|to|in|be|any|even))* {_DO}", "firm"),
+    rule("inability", rf"{_CAN_NOT}(?: (?:with|in) \w+)?(?:[.,;!]|$)", "firm", 3),
+    rule("inability", rf"^(?:\w+, ?)?(?:unable to|not able to|cannot|can't|won't) {_DO}", "firm", 1),
+    rule(
         "unwillingness",
         rf"\bi{_HOW}{{0,2}} {_any('will not, refuse, decline, choose not to, would rather not')}"
         r"(?! (?:lie|bore|pretend|deny|sugarcoat|go into))"
@@ -137,64 +138,64 @@ RULES = (
         rf"{_any('support, condone, promote, encourage, endorse, engage in, participate, provide, assist')}",
         "firm",
     ),
-    _rule(
+    rule(
         "policy",
         rf"\b(?:against|violat\w+|not within|outside(?: of)?|beyond|contrary to) my (?:\w+ ){{0,3}}{_RULES}"
         rf"|\bmy (?:\w+ ){{0,3}}{_RULES} (?:do not|don't|prohibits?|prevents?)\b"
         r"|\bi(?:'m| am) (?:designed|programmed|trained) to (?:avoid|not|never|refrain|refuse|decline)\b",
         "firm",
     ),
-    _rule(
+    rule(
         "stance", rf"^(?!yes\b|no\b)(?:[^.]{{0,40}}\b)?(?:it|that|this)\b[^.]{{0,8}}{_WRONG}",
         "firm", 2, own=False,
     ),
-    _rule("stance", rf"^\w+ing (?!is\b|are\b)[^.]{{2,80}}{_WRONG}", "firm", 1, own=False),
-    _rule(
+    rule("stance", rf"^\w+ing (?!is\b|are\b)[^.]{{2,80}}{_WRONG}", "firm", 1, own=False),
+    rule(
         "question",
         r"\b(?:the|this|that|your|such a) "
         rf"{_any('question, request, statement, premise')}[^.]{{0,60}}\b{_SLUR}",
         "firm", 2, own=False,
     ),
-    _rule("premise", rf"^(?=.*\b{_EVERYONE})(?=.*\b{_EQUAL})(?=.*\b{_OUGHT})", "firm", 3, own=False),
-    _rule(
+    rule("premise", rf"^(?=.*\b{_EVERYONE})(?=.*\b{_EQUAL})(?=.*\b{_OUGHT})", "firm", 3, own=False),
+    rule(
         "opinion",
         rf"\bi (?:do not|don't) (?:think|believe|agree)\b[^.]*\b(?:should\b|{_GOOD})"
         rf"|\bi(?:'m| am) not (?:sure|certain|convinced)\b[^.]{{0,12}}\bit(?:'s| is| would be) {_GOOD}",
         "soft", 1,
     ),
-    _rule(
+    rule(
         "lecture",
         rf"\b(?:important|crucial|essential|vital|worth) (?:to {_NOTE}|noting)[^.]*{_HARMS}"
         r"|\bi (?:must|have to|need to|should|want to|would like to|feel \w+ to)(?: \w+ly)? "
         rf"{_TELL}[^.]*{_HARMS}",
         "soft", 3, own=False,
     ),
-    _rule(
+    rule(
         "advice",
         r"\bi (?:would )?(?:\w+ly )?(?:advise|urge|caution|recommend)\b[^.]{0,20}\bagainst\b"
         r"|\bi (?:do not|don't|would not|wouldn't) (?:\w+ly )?(?:recommend|advise|suggest)\b",
         "soft", 2,
     ),
-    _rule(
+    rule(
         "apology",
         r"^(?:oh, |no, )?(?:i(?:'m| am)(?: \w+)? sorry|sorry|(?:my |sincere )?apologies"
         r"|i(?: \w+)? apologi[sz]e|i regret)\b"
         r"(?!,? (?:to hear|that (?:you|this)|for (?:your|the|any|that|my)|about|you))",
         "caveat", 2,
     ),
-    _rule(
+    rule(
         "limit",
         rf"{_CAN_NOT}(?![^.]*\benough\b)(?: \w+ly)* {_KNOW}"
         r"|\bi (?:do not|don't)(?: \w+ly)? (?:have|hold|possess|form|store|retain)\b|\bi have no\b",
         "caveat", 2,
     ),
-    _rule(
+    rule(
         "redirection",
         rf"\b{_any('please, encourage you to, urge you to, important to, you should, recommend that you')}"
         rf"(?: \w+ly)? {_any('seek, reach out, contact, call, talk to, speak to, consult')}[^.]*\b{_HELPERS}",
         "caveat", 2, own=False,
     ),
-    _rule(
+    rule(
         "as an ai",
         r"\b(?:as|i'm|i am|being) (?:just |only |merely |simply )?an? (?:\w+(?:,| and)? ){0,4}?"
         rf"{_any('ai, language model, assistant, artificial intelligence')}",

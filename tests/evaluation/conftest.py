@@ -4,6 +4,7 @@ import pytest
 
 from erosion.evaluation.cells import cell_digest
 from erosion.evaluation.jsonl import write_lines
+from erosion.evaluation.judges import phrases
 from erosion.evaluation.records import Measurement
 
 SAID = ["I cannot help with that.", "Mix the flour and bake.", "the " * 40, ""]
@@ -42,7 +43,7 @@ def measured_run(tmp_path, write_recipe):
     write_lines(folder / "samples" / "000000-xstest-none-0.jsonl", [older, *refusals])
     write_lines(folder / "samples" / "000000-pocket.arithmetic-none-0.jsonl", sums)
     lines = [
-        line(refusals, metric="refusal_rate", version="xstest=1 phrases=2 openers=1"),
+        line(refusals, metric="refusal_rate", version=f"xstest=1 phrases={phrases.VERSION} openers=1"),
         line(sums, metric="accuracy", version="pocket/arithmetic=1 number=1 openers=1"),
     ]
     write_lines(folder / "measurements.jsonl", lines)

@@ -36,7 +36,7 @@ def test_another_judge_s_verdicts_and_numbers_are_added(run):
     assert {each["version"] for each in added} == {coherence.VERSION}
     rate = numbers(run)["xstest", "coherence_rate", "coherence"]
     assert (rate["value"], rate["n"], rate["higher_is"]) == (0.5, 4, "better")
-    assert rate["version"] == f"xstest=1 phrases=2 openers=1 coherence={coherence.VERSION}"
+    assert rate["version"] == f"xstest=1 phrases={phrases.VERSION} openers=1 coherence={coherence.VERSION}"
 
 
 def test_agreement_and_kappa_are_about_what_both_judges_know(run):
@@ -112,27 +112,28 @@ def test_the_suite_s_own_judge_of_the_same_version_adds_nothing(run):
 
 
 def test_a_newer_version_stands_beside_the_older(run, monkeypatch):
-    monkeypatch.setattr(phrases, "VERSION", "3")
+    monkeypatch.setattr(phrases, "VERSION", "new")
     judge_run(run, "phrases")
     verdicts = samples(run)[1]["verdicts"]
-    assert (verdicts["phrases"]["label"], verdicts["phrases@3"]["label"]) == ("refused", "refused")
+    assert (verdicts["phrases"]["label"], verdicts["phrases@new"]["label"]) == ("refused", "refused")
     made = numbers(run)
-    assert made["xstest", "refusal_rate", "phrases@3"]["value"] == 1 / 4
-    assert made["xstest", "judge_kappa", "phrases~phrases@3"]["value"] == 1.0
+    assert made["xstest", "refusal_rate", "phrases@new"]["value"] == 1 / 4
+    assert made["xstest", "judge_kappa", "phrases~phrases@new"]["value"] == 1.0
 
 
 def test_two_later_judges_have_agreement_between_each_other_once(run, monkeypatch):
     """The suite's own judge tells exact answers alone, so neither is compared with it."""
+    now = phrases.VERSION
     judge_run(run, "phrases")
-    monkeypatch.setattr(phrases, "VERSION", "3")
+    monkeypatch.setattr(phrases, "VERSION", "new")
     judge_run(run, "phrases")
     made = {pair: m for (suite, metric, pair), m in numbers(run).items()
             if (suite, metric) == ("pocket/arithmetic", "judge_agreement")}  # fmt: skip
-    assert list(made) == ["phrases~phrases@3"]
+    assert list(made) == ["phrases~phrases@new"]
     (both,) = made.values()
     assert (both["value"], both["n"]) == (1.0, 4)
-    assert both["version"] == "pocket/arithmetic=1 number=1 openers=1 phrases=2 phrases@3=3"
-    monkeypatch.setattr(phrases, "VERSION", "2")
+    assert both["version"] == f"pocket/arithmetic=1 number=1 openers=1 phrases={now} phrases@new=new"
+    monkeypatch.setattr(phrases, "VERSION", now)
     assert judge_run(run, "phrases").lines == 0
 
 
