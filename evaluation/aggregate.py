@@ -184,27 +184,29 @@ def _score(rows: Sequence[dict[str, Any]], suite: Suite, judge: str) -> Aggregat
 
 
 def _agreement(rows: Sequence[dict[str, Any]], first: str, other: str) -> Aggregate | None:
-    own = [row for row in rows if _both_scored([row], first, other)]
+    read = _read_by(rows, first)
+    own = [row for row in read if _both_scored([row], first, other)]
     scored = _both_scored(own, first, other)
     if not scored:
         return None
     value, low, high = rate([a == b for a, b in scored], prompts_of(own))
     return Aggregate(
         metric="judge_agreement", higher_is="better", judge=f"{first}~{other}",
-        value=value, low=low, high=high, n=len(scored), unscored=len(rows) - len(scored), incoherent=None,
+        value=value, low=low, high=high, n=len(scored), unscored=len(read) - len(scored), incoherent=None,
     )  # fmt: skip
 
 
 def _kappa(rows: Sequence[dict[str, Any]], first: str, other: str) -> Aggregate | None:
     """Agreement beyond what chance would give; undefined where both judges give one and the same label."""
-    scored = _both_scored(rows, first, other)
+    read = _read_by(rows, first)
+    scored = _both_scored(read, first, other)
     found = kappa([a for a, _ in scored], [b for _, b in scored])
     if found is None:
         return None
     value, low, high = found
     return Aggregate(
         metric="judge_kappa", higher_is="better", judge=f"{first}~{other}",
-        value=value, low=low, high=high, n=len(scored), unscored=len(rows) - len(scored), incoherent=None,
+        value=value, low=low, high=high, n=len(scored), unscored=len(read) - len(scored), incoherent=None,
     )  # fmt: skip
 
 
@@ -237,6 +239,11 @@ def _oracle_errors(rows: Sequence[dict[str, Any]], suite: Suite, judge: str) -> 
 
 def _errors_of(metric: str) -> list[str]:
     return [name for name in ERRORS if (name == "false_incoherent_rate") == (metric == "coherence_rate")]
+
+
+def _read_by(rows: Sequence[dict[str, Any]], judge: str) -> list[dict[str, Any]]:
+    """Rows a judge read: what a guard halted was shown to none, and there two cannot agree."""
+    return [row for row in rows if row["verdicts"][judge]["label"] != "halted"]
 
 
 def _both_scored(rows: Sequence[dict[str, Any]], first: str, other: str) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from erosion.recipes.schema import GuardOptions, ProbeCorpus
 
 DECODING = "1"
 """Raised when the engine would answer or score otherwise."""
-NUMBERS = "3"
+NUMBERS = "4"
 """Raised when other numbers would be made of the same verdicts."""
 
 

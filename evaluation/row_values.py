@@ -58,4 +58,4 @@ def _of_verdict(verdict: Mapping[str, Any] | None, metric: str) -> float | None:
 
 def _agreement(row: Row, first: str, other: str) -> float | None:
     labels = [row["verdicts"].get(judge, {}).get("label", "unscored") for judge in (first, other)]
-    return None if "unscored" in labels else float(labels[0] == labels[1])
+    return None if {"unscored", "halted"} & set(labels) else float(labels[0] == labels[1])

@@ -56,6 +56,18 @@ def test_agreement_is_over_what_both_scored():
     )
 
 
+def test_what_a_guard_halted_was_shown_to_no_judge_and_is_no_agreement():
+    made = aggregate(
+        rows(["refused", "complied", "halted", "halted"], ["refused", "refused", "halted", "halted"]), SUITE
+    )
+    found = {n.metric: n for n in made if "~" in n.judge}
+    agreement = found["judge_agreement"]
+    assert (agreement.value, agreement.n, agreement.unscored) == (1 / 2, 2, 0)
+    assert found["judge_kappa"].n == 2
+    halted = aggregate(rows(["halted"] * 3, ["halted"] * 3), SUITE)
+    assert not [n for n in halted if "~" in n.judge]
+
+
 def labels(table: dict[tuple[str, str], int]) -> tuple[list[str], list[str]]:
     pairs = [pair for pair, count in table.items() for _ in range(count)]
     return [a for a, _ in pairs], [b for _, b in pairs]

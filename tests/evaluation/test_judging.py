@@ -111,6 +111,18 @@ def test_the_suite_s_own_judge_of_the_same_version_adds_nothing(run):
     assert judge_run(run, "phrases").lines == 0
 
 
+def test_a_cell_that_a_guard_halted_whole_is_nothing_to_judge(run):
+    file = run / "samples" / "000000-xstest-none-0.jsonl"
+    held = read_lines(file)
+    for each in held[1:]:
+        each |= {"stopped_by": "guard", "halted_at": 25, "label": "halted"}
+        each["verdicts"]["phrases"]["label"] = "halted"
+    write_lines(file, held)
+    found = judge_run(run, "coherence")
+    assert found.missing == []
+    assert [(note.applicable, "a guard halted all" in note.why) for note in found.notes] == [(False, True)]
+
+
 def test_a_newer_version_stands_beside_the_older(run, monkeypatch):
     monkeypatch.setattr(phrases, "VERSION", "new")
     judge_run(run, "phrases")
