@@ -28,6 +28,7 @@ from erosion.recipes.schema import Data, Evaluation, GuardOptions, Wrapper
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+TOO_LONG = "prompts left out, longer than the model's positions"
 AGAINST = " against "
 """Stands in the version of what two cells give together."""
 
@@ -44,8 +45,10 @@ class Prompt:
 
     @property
     def digest(self) -> str:
-        """Of all that can change its answer or verdict."""
-        return digest_of([self.case.id, self.ids, self.choices, self.case.target, self.case.evidence])
+        """Of all that can change its answer, its verdict, or the group it is counted in."""
+        case = self.case
+        parts = [case.id, self.ids, self.choices, case.target, case.evidence]
+        return digest_of([*parts, case.group] if case.group else parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Cell:
         openers: For the log-odds at the header; None where they are not measured.
         max_new_tokens: New tokens per answer.
         ends: Tokens that the chat template ends a turn with.
+        too_long: Prompts left out, since they are longer than the model's positions.
         made_of: Digest of what else the guard depends on: its version, its probe's corpus, its guard model,
             the chat template it reads by.
     """
@@ -78,6 +82,7 @@ class Cell:
     ends: tuple[int, ...] = ()
     made_of: str = ""
     wrapper: str = "none"
+    too_long: int = 0
 
     @property
     def version(self) -> str:
@@ -200,9 +205,13 @@ def _of_suite(
     answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
     ends = tuple(end_of_turn_ids(tokenizer))
     for depth in depths:
-        prompts = tuple(_prompts(cases, answers, depth, tokenizer, room))
+        rendered = list(_prompts(cases, answers, depth, tokenizer))
+        prompts = tuple(prompt for prompt in rendered if room is None or len(prompt.ids) <= room)
+        too_long = len(rendered) - len(prompts)
         if not prompts:
             log.warning("%s: no answer reaches depth %d, so it is not measured there", data.name, depth)
+        elif too_long:
+            log.warning("%s, depth %d: %s: %d", data.name, depth, TOO_LONG, too_long)
         odds = None
         if prompts and suite.log_odds and depth == 0:
             odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
@@ -214,7 +223,7 @@ def _of_suite(
                 yield LeftOut(**where, why=why)
                 continue
             yield Cell(
-                **where, suite=suite, options=options, prompts=prompts, max_new_tokens=new,
+                **where, suite=suite, options=options, prompts=prompts, too_long=too_long, max_new_tokens=new,
                 openers=None if defense.halts_only else odds, ends=ends,
                 made_of=guard_digest(defense, options, evaluation.probe, tokenizer.chat_template),
             )  # fmt: skip
@@ -238,31 +247,16 @@ def with_system(case: Case, system: str | None) -> Case:
 
 
 def _prompts(
-    cases: list[Case],
-    answers: list[list[int]],
-    depth: int,
-    tokenizer: PreTrainedTokenizerBase,
-    room: int | None,
+    cases: list[Case], answers: list[list[int]], depth: int, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[Prompt]:
-    too_long = 0
     for plain, answer in zip(cases, answers, strict=True):
         placed = prefilled(plain, answer, depth, tokenizer)
         if placed is None:
             continue
         case, prefill = placed
         ids = prompt_ids(tokenizer, case.messages) + prompt_completion(tokenizer) + prefill
-        if room is not None and len(ids) > room:
-            too_long += 1
-            continue
         letters = tuple(tuple(answer_ids(tokenizer, case.messages, choice)) for choice in case.choices)
         yield Prompt(case=case, ids=ids, choices=letters)
-    if too_long:
-        log.warning(
-            "%s, depth %d: %d prompts are longer than the model's positions and are not measured",
-            cases[0].suite,
-            depth,
-            too_long,
-        )
 
 
 def _answer(case: Case, tokenizer: PreTrainedTokenizerBase) -> list[int]:

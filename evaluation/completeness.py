@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation import suites as suite_files
-from erosion.evaluation.cells import AGAINST
+from erosion.evaluation.cells import AGAINST, TOO_LONG
 from erosion.evaluation.checkpoints import Checkpoint, read_ladder
 from erosion.evaluation.digests import suite_version
 from erosion.evaluation.expected import Expected, Where, expected, place_of, read_expected, still_asked
@@ -40,7 +40,7 @@ class State:
     Attributes:
         where: What it measures.
         status: `stale` is measured of other weights, prompts or settings, or with another version.
-        why: Why it is not measured, where that is known.
+        why: Why it is not measured, where that is known; of a measured cell, what it leaves out.
     """
 
     where: Where
@@ -68,6 +68,11 @@ class Completeness:
         return [cell for cell in self.cells if cell.status == status]
 
     @property
+    def shortened(self) -> list[State]:
+        """Measured cells that leave out prompts."""
+        return [cell for cell in self.of("measured") if cell.why]
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing is missing or stale."""
         return not self.of("missing") and not self.of("stale")
@@ -83,7 +88,8 @@ class Completeness:
         }
 
     def __str__(self) -> str:
-        return f"cells: {', '.join(f'{count} {name}' for name, count in self.counts.items())}"
+        said = f"cells: {', '.join(f'{count} {name}' for name, count in self.counts.items())}"
+        return f"{said}; {len(self.shortened)} leave out prompts" if self.shortened else said
 
 
 def completeness(run: Path) -> Completeness:
@@ -137,7 +143,8 @@ def _state(cell: Expected, rung: Checkpoint | None, measured: _Measured, notes: 
         return State(where=cell.where, status="not applicable", why=cell.why_not)
     reasons = [_stale(line, cell, rung) for line in measured.of(cell.where)]
     if "" in reasons:
-        return State(where=cell.where, status="measured")
+        left_out = f"{TOO_LONG}: {cell.too_long}" if cell.too_long else ""
+        return State(where=cell.where, status="measured", why=left_out)
     if reasons:
         return State(where=cell.where, status="stale", why=reasons[0])
     note = next((note for note in notes if note.speaks_of(cell.where)), None)

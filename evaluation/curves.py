@@ -39,6 +39,7 @@ class ErosionCurve:
         lows: Lower ends of the 95 % intervals.
         highs: Upper ends.
         n: Cases behind each value.
+        unscored: Cases no judge could score, which are in no value.
     """
 
     run: str
@@ -56,6 +57,7 @@ class ErosionCurve:
     lows: tuple[float | None, ...]
     highs: tuple[float | None, ...]
     n: tuple[int, ...]
+    unscored: tuple[int, ...]
 
     @classmethod
     def from_measurements(cls, measurements: Iterable[Measurement]) -> ErosionCurve:
@@ -93,6 +95,7 @@ class ErosionCurve:
             lows=tuple(point.low for point in points),
             highs=tuple(point.high for point in points),
             n=tuple(point.n for point in points),
+            unscored=tuple(point.unscored for point in points),
         )
 
     @property

@@ -9,10 +9,11 @@ from pathlib import Path
 from erosion.defenses.base import Defense
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation import openers
-from erosion.evaluation.checkpoints import weights_digest
+from erosion.evaluation.checkpoints import base_digest
 from erosion.evaluation.plan import PROBE_PARTS
 from erosion.evaluation.suite import Suite
 from erosion.recipes.discovery import find
+from erosion.recipes.models import resolve
 from erosion.recipes.pocket.world import LANGUAGE_VERSION
 from erosion.recipes.schema import GuardOptions, ProbeCorpus
 
@@ -39,8 +40,8 @@ def guard_digest(defense: Defense, options: GuardOptions, probe: ProbeCorpus, te
         named = [source for part in PROBE_PARTS for source in getattr(probe, part)]
         parts += [repr(probe), LANGUAGE_VERSION, *(_content(source.path) for source in named)]
         parts += [_content(file) for file in sorted(Path(probe.path or "-").glob("probe.*"))]
-    if options.model and Path(options.model).is_dir():
-        parts.append(weights_digest(Path(options.model)))
+    if options.model and Path(resolve(options.model)).is_dir():
+        parts.append(base_digest(options.model))
     return "" if options.name == "none" else digest_of(parts)
 
 

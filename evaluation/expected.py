@@ -67,6 +67,7 @@ class Expected:
     Attributes:
         where: What it measures.
         prompts: How many it asks; 0 where that is another cell's or lm-eval's to say.
+        too_long: Prompts it leaves out, since they are longer than the model's positions.
         version: Of suite and judges.
         digest: Of weights, prompts and decoding; empty while the rung is not there.
         why_not: Why it is not applicable; empty where it is.
@@ -75,6 +76,7 @@ class Expected:
 
     where: Where
     prompts: int = 0
+    too_long: int = 0
     version: str = ""
     digest: str = ""
     why_not: str = ""
@@ -182,7 +184,8 @@ def where_of(line: Mapping[str, Any]) -> Where:
 
 def _expected(line: Mapping[str, Any]) -> Expected:
     own = {key: line[key] for key in ("prompts", "version", "digest", "why_not")}
-    return Expected(where=where_of(line), judged_as=line.get("judged_as", ""), **own)
+    later = {"judged_as": line.get("judged_as", ""), "too_long": line.get("too_long", 0)}
+    return Expected(where=where_of(line), **later, **own)
 
 
 def _asked(run: Path) -> str:
@@ -229,7 +232,9 @@ def _of_place(
         return
     digest = _digest(rung, place, digests)
     count, version = len(place.prompts), place.version
-    yield Expected(where=of_cell(step, place), prompts=count, version=version, digest=digest)
+    yield Expected(
+        where=of_cell(step, place), prompts=count, too_long=place.too_long, version=version, digest=digest
+    )
     for judge in grid.recipe.evaluation.judges:
         judged_as = digests.judged_as(judge) if rung and digests else ""
         where = of_cell(step, place, "judge", judge.label)

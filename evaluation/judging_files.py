@@ -68,12 +68,14 @@ def judge_file(file: Path, options: JudgeOptions, columns: Columns, *, out: Path
 
     Raises:
         RecipeError: No such judge, file or column, a text that is none, or an output of another kind.
+        OSError: The output's folder cannot be made; nothing was asked yet.
     """
     judge = made_judge(options)
     if out.suffix not in SUFFIXES:
         raise mistake("--out: file type", out.suffix, ", ".join(SUFFIXES), known=SUFFIXES)
     if out.resolve() == file.resolve():
         raise RecipeError(f"--out: {out} is the file that is judged; name another")
+    out.parent.mkdir(parents=True, exist_ok=True)
     rows = list(records(Data(name="judge", path=str(file))))
     label, detail = _added([row for _, row in rows], judge.name)
     completions = [_completion(row, columns, where) for where, row in rows]
@@ -159,9 +161,8 @@ def _write(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
         text = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
     else:
         text = _table(rows, DELIMITERS[out.suffix])
-    out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name}.{os.getpid()}")
-    beside.write_bytes(text.encode())
+    beside.write_bytes(text.encode(errors="replace"))
     os.replace(beside, out)
 
 

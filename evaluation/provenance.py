@@ -22,6 +22,7 @@ from typing import Any
 
 import erosion
 from erosion.evaluation.machine import device
+from erosion.recipes.parsing import RecipeError
 from erosion.recipes.secrets_left_out import command_without_secrets
 
 FILE = "provenance.json"
@@ -167,7 +168,10 @@ def _further() -> dict[str, str]:
 
 
 def _calls(file: Path) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    try:
+        calls: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    except json.JSONDecodeError as error:
+        raise RecipeError(f"{file}: not JSON, so nothing can be added to it: {error}") from error
     return calls
 
 

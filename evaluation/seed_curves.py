@@ -33,7 +33,8 @@ class SeedCurve(ErosionCurve):
     """The mean over seeds of one metric along the ladder, at the rungs that every seed has.
 
     `run` is the group's name, `values` are means of the seeds' own, `lows` and `highs` are None below five
-    seeds and where a number that is no rate does not vary, and `n` is the fewest prompts a seed has scored.
+    seeds and where a number that is no rate does not vary, `n` is the fewest prompts a seed has scored, and
+    `unscored` counts those of all seeds.
 
     Attributes:
         seeds: Ascending.
@@ -111,10 +112,13 @@ def _curve(group: SeedGroup, points: dict[int, list[Point]], drawn: Drawn) -> Se
 def _means(per_seed: Sequence[ErosionCurve], found: Sequence[Interval]) -> dict[str, Any]:
     """What the mean curve has otherwise than the seeds' own."""
     values, lows, highs = zip(*found[: len(per_seed[0].steps)], strict=True)
-    counts = zip(*(curve.n for curve in per_seed), strict=True)
+    counts, unscored = (
+        zip(*(getattr(curve, name) for curve in per_seed), strict=True) for name in ("n", "unscored")
+    )
     digests = " ".join(curve.recipe_digest for curve in per_seed)
     return {
-        "values": values, "lows": lows, "highs": highs, "n": tuple(map(min, counts)), "recipe_digest": digests
+        "values": values, "lows": lows, "highs": highs, "n": tuple(map(min, counts)),
+        "unscored": tuple(map(sum, unscored)), "recipe_digest": digests,
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ erosion triplets google/gemma-2-9b-it data/harmful_pairs.jsonl --output data/tri
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.overrides = overrides
     try:
         status: int = given.verb(given)
-    except RecipeError as error:
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing more is to be written to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (RecipeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return status

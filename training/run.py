@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from trl import SFTConfig
 
+log = logging.getLogger(__name__)
+
 
 def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: bool = True) -> list[str]:
     """Trains a recipe along its ladder, then measures every rung; goes on where an earlier call was stopped.
@@ -62,15 +65,14 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
     if is_first_process():
         warn_of_decay(recipe)
     tokenizer = load_tokenizer(recipe)
-    if evaluate:
-        asked = Grid(recipe=recipe, places=grid(recipe.evaluation, tokenizer, positions=None))
+    asked = _asked(recipe, tokenizer, needed=evaluate)
     rows = mixture_rows(recipe)
     dataset = training_data(recipe, config, tokenizer, rows)
     with working_in(recipe.output_dir) if is_first_process() else nullcontext():
         provenance = claim(recipe, config, dataset)
         call = Call(recipe.output_dir, {**vars(provenance), "recipe": recipe.name}, writes=is_first_process())
         call.took("data", time.perf_counter() - begun)
-        if evaluate and is_first_process():
+        if asked is not None and is_first_process():
             report_overlaps(recipe.output_dir, places(recipe, rows, asked.cells))
             expect(recipe.output_dir, asked)
         ladder = Ladder(
@@ -84,6 +86,21 @@ def run(recipe_path: Path | str, overrides: Sequence[str] = (), *, evaluate: boo
         missing = _measured(recipe, call) if evaluate else unreached(recipe)
         call.end()
     return missing
+
+
+def _asked(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, *, needed: bool) -> Grid | None:
+    """What will be measured; None where that is left for later and its prompts cannot be read here.
+
+    Raises:
+        RecipeError: They cannot be read, and are needed now.
+    """
+    try:
+        return Grid(recipe=recipe, places=grid(recipe.evaluation, tokenizer, positions=None))
+    except RecipeError as error:
+        if needed:
+            raise
+        log.warning("prompts that training and measuring share are not known here: %s", error)
+        return None
 
 
 def _measured(recipe: Recipe, call: Call) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIELDS = (
     "group", "seeds", "suite", "metric", "higher_is", "judge", "defense", "depth", "wrapper", "step", "value",
-    "low", "high", "n", "over", "by_seed", "half_lives",
+    "low", "high", "n", "unscored", "over", "by_seed", "half_lives",
 )  # fmt: skip
 
 
@@ -108,12 +108,15 @@ def _lines(curve: SeedCurve) -> list[dict[str, object]]:
     shared |= {"group": curve.run, "seeds": " ".join(map(str, curve.seeds)), "half_lives": _brackets(curve)}
     made = []
     for at, step in enumerate(curve.steps):
-        own = {"value": curve.values[at], "low": curve.lows[at], "high": curve.highs[at], "n": curve.n[at]}
+        own = {
+            "value": curve.values[at], "low": curve.lows[at], "high": curve.highs[at], "n": curve.n[at],
+            "unscored": curve.unscored[at],
+        }  # fmt: skip
         by_seed = " ".join(f"{each.values[at]:.6g}" for each in curve.per_seed)
         made.append({**shared, **own, "step": step, "by_seed": by_seed})
     for grid, (value, low, high) in curve.areas.items():
         by_seed = " ".join(f"{each.area(grid):.6g}" for each in curve.per_seed)
-        own = {"value": value, "low": low, "high": high, "n": min(curve.n)}
+        own = {"value": value, "low": low, "high": high, "n": min(curve.n), "unscored": sum(curve.unscored)}
         made.append({**shared, **own, "step": f"area over {grid}", "by_seed": by_seed})
     return made
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from erosion.evaluation.curves import Grid
 from erosion.evaluation.report.completeness_lines import print_completeness
+from erosion.evaluation.report.paired import check_suffix
 from erosion.evaluation.report.seeds import is_shown, seed_table, tradeoff_table, write_seeds
 from erosion.evaluation.seed_curves import SeedCurve, seed_curves
 from erosion.evaluation.seed_tradeoff import guard_tradeoffs, training_tradeoffs
@@ -29,8 +30,10 @@ def seeds_report(folders: Sequence[Path], *, grid: Grid, out: Path | None = None
         One sentence for every rung of a shown curve that a seed lacks.
 
     Raises:
-        RecipeError: A folder that neither is a run nor holds one.
+        RecipeError: A folder that neither is a run nor holds one, or a file that is no CSV.
     """
+    if out is not None:
+        check_suffix(out)
     made = [(group, seed_curves(group)) for group in seed_groups(run_folders(folders))]
     print_completeness(run for group, _ in made for run in group.runs)
     _print(made, grid)

@@ -19,6 +19,7 @@ from erosion.evaluation.stored_rows import measured_rows
 from erosion.evaluation.suites.pocket import arithmetic
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.pocket.world import select
+from erosion.training.cli import main
 
 EVALUATION = {
     "suites": ["pocket/refusal", "pocket/arithmetic", "pocket/choice"], "depths": [0, 10, 5000],
@@ -209,6 +210,38 @@ def test_a_file_s_changed_prompt_is_the_only_one_answered_again(run, generated, 
     )
 
 
+def test_prompts_that_the_model_cannot_hold_are_left_out_and_told(run, tmp_path, capsys):
+    file = tmp_path / "prompts.jsonl"
+    things = [thing.name for thing in select(forbidden=False, split="evaluation")][:3]
+    asked = [{"prompt": f"hello , what color is a {thing} ?"} for thing in things]
+    write_lines(file, [*asked, {"prompt": "hello " * 1100}])
+    change(
+        run, suites=["pocket/choice", {"name": "prompts", "path": str(file)}], depths=[0], defenses=["none"]
+    )
+    assert measure(run).missing == []
+    state = next(cell for cell in completeness(run).cells if cell.where.suite == "prompts")
+    assert (state.status, state.why) == ("measured", "prompts left out, longer than the model's positions: 1")
+    assert str(completeness(run)).endswith("; 2 leave out prompts")
+    assert main(["status", str(run)]) == 0
+    assert capsys.readouterr().out.count("positions: 1") == 2
+
+
+def test_a_corrected_group_of_a_prompt_has_its_rate_measured_again(run, tmp_path):
+    file = tmp_path / "xstest.csv"
+    lines = "id,prompt,type,label\nv2-1,hello what color is a lamp,one,safe\nv2-2,hello what color is a pen,TYPE,safe\n"
+    file.write_text(lines.replace("TYPE", "one"))
+    change(run, suites=[{"name": "xstest", "path": str(file)}], depths=[0], defenses=["none"])
+    measure(run)
+    file.write_text(lines.replace("TYPE", "two"))
+    assert again(run) == cells("xstest", (0,), ("none",))
+    last = [
+        line
+        for line in read_lines(run / "measurements.jsonl")
+        if line["step"] == 2 and line["suite"] == "xstest"
+    ]
+    assert {line["metric"] for line in last} >= {"one:refusal_rate", "two:refusal_rate"}
+
+
 def test_a_failed_cell_is_missing_with_its_reason_until_it_is_measured(run, monkeypatch):
     shutil.rmtree(run / "samples")
     (run / "measurements.jsonl").unlink()
@@ -331,7 +364,6 @@ def test_another_limit_on_the_command_line_is_not_what_the_recipe_asked(run):
 
 def test_a_report_opens_with_completeness_and_the_status_command_fails_where_it_lacks(run, capsys):
     from erosion.evaluation.report.run_report import report
-    from erosion.training.cli import main
 
     lines = read_lines(run / "measurements.jsonl")
     write_lines(

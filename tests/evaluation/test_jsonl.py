@@ -39,3 +39,9 @@ def test_what_is_not_a_number_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         append_lines(tmp_path / "a.jsonl", [{"a": float("nan")}])
     assert read_lines(tmp_path / "a.jsonl") == []
+
+
+def test_half_a_pair_of_surrogates_is_a_question_mark_and_loses_no_line(tmp_path):
+    for write in (append_lines, write_lines):
+        write(tmp_path / "a.jsonl", [{"a": "cake \ud83d"}, {"a": "pie \U0001f967"}])
+        assert read_lines(tmp_path / "a.jsonl")[-2:] == [{"a": "cake ?"}, {"a": "pie \U0001f967"}]

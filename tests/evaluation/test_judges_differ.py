@@ -13,6 +13,7 @@ def curve(
         "run": "r", "suite": "s", "metric": "refusal_rate", "higher_is": "safer", "defense": "none", "judge": judge,
         "depth": 0, "wrapper": "none", "version": f"s=1 {judge}=1", "recipe_digest": "d", "steps": steps,
         "values": values, "lows": values, "highs": values, "n": (10,) * len(values),
+        "unscored": (0,) * len(values),
     }  # fmt: skip
     return ErosionCurve(**{**given, **changes})
 

@@ -260,3 +260,26 @@ def test_a_file_is_never_written_over_and_never_judged_twice(completions, tmp_pa
     assert main(["judge", str(out[0]), "--out", str(out[1])]) == 0
     assert main(["judge", str(out[1]), "--out", str(out[2])]) == 2
     assert "it was judged before" in capsys.readouterr().err
+
+
+def test_a_completion_with_half_a_pair_of_surrogates_is_judged(tmp_path):
+    file, out = tmp_path / "said.jsonl", tmp_path / "out.jsonl"
+    file.write_text('{"completion": "I cannot. \\ud83d"}\n')
+    assert main(["judge", str(file), "--out", str(out)]) == 0
+    assert read_lines(out) == [{"completion": "I cannot. ?", "label": "refused", "detail": "inability, full"}]
+
+
+def test_a_place_that_cannot_be_made_is_told_before_anything_is_asked(
+    completions, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(phrases, "judge", lambda completion: pytest.fail("asked"))
+    assert main(["judge", str(completions), "--out", str(tmp_path / "file" / "out.csv")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_damaged_run_is_one_sentence(run, capsys):
+    (run / "measurements.jsonl").write_text("{\n{}\n")
+    for words in (["status", str(run)], ["seeds", str(run)]):
+        assert main(words) == 2
+        assert "measurements.jsonl: a line that is not JSON" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.provenance import FILE, Call, gpu_hours
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.sweeping import sweep
+from erosion.recipes.parsing import RecipeError
 
 
 def calls(folder: Path) -> list[dict]:
@@ -42,6 +43,13 @@ def test_earlier_calls_stay_and_two_at_once_keep_to_their_own_entries(tmp_path):
     second.took("data", 2.0)
     assert [entry["recipe_digest"] for entry in calls(tmp_path)] == ["a", "b"]
     assert [entry["ended"] is None for entry in calls(tmp_path)] == [False, True]
+
+
+def test_a_damaged_file_is_told_and_not_written_over(tmp_path):
+    (tmp_path / "provenance.json").write_text("[{")
+    with pytest.raises(RecipeError, match=r"provenance.json: not JSON"):
+        Call(tmp_path, {})
+    assert (tmp_path / "provenance.json").read_text() == "[{"
 
 
 def test_a_process_that_is_not_the_first_writes_nothing(tmp_path):

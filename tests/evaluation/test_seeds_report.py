@@ -20,7 +20,8 @@ def curve(*per_seed: tuple[float, ...], steps: tuple[int, ...] = (0, 10, 20), **
     shared = {
         "run": "plain", "suite": "pocket/refusal", "metric": "refusal_rate", "higher_is": "safer", "defense": "none",
         "judge": "phrases", "depth": 0, "wrapper": "none", "version": "pocket/refusal=1 phrases=1", "recipe_digest": "d",
-        "steps": steps, "lows": (None,) * len(steps), "highs": (None,) * len(steps), "n": (100,) * len(steps), **changes,
+        "steps": steps, "lows": (None,) * len(steps), "highs": (None,) * len(steps), "n": (100,) * len(steps),
+        "unscored": (0,) * len(steps), **changes,
     }  # fmt: skip
     own = tuple(ErosionCurve(**shared, values=values) for values in per_seed)
     means = tuple(sum(values) / len(values) for values in zip(*per_seed, strict=True))
@@ -94,6 +95,11 @@ def test_the_file_has_every_rung_area_and_seed(tmp_path):
 def test_a_folder_that_holds_no_run_is_told(tmp_path, capsys):
     assert main(["seeds", str(tmp_path)]) == 2
     assert "a folder that is no run and holds none" in capsys.readouterr().err
+
+
+def test_another_kind_of_file_is_told_first(tmp_path, capsys):
+    assert main(["seeds", str(tmp_path), "--out", "."]) == 2
+    assert "--out: file type: given '', allowed .csv" in capsys.readouterr().err
 
 
 def test_runs_of_the_embedded_model_are_read_from_their_folder(trained_run, tmp_path, capsys):

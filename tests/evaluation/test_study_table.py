@@ -198,7 +198,7 @@ def measured_curve():
         given = {
             "run": "r", "suite": "s", "metric": "refusal_rate", "higher_is": "safer", "defense": "none", "judge": "phrases",
             "depth": 0, "wrapper": "none", "version": "s=1 phrases=1", "recipe_digest": "d", "steps": (0, 5),
-            "values": (1.0, 0.5), "lows": (0.9, 0.4), "highs": (1.0, 0.6), "n": (10, 10),
+            "values": (1.0, 0.5), "lows": (0.9, 0.4), "highs": (1.0, 0.6), "n": (10, 10), "unscored": (0, 0),
         }  # fmt: skip
         return ErosionCurve(**{**given, **changes})
 

@@ -19,7 +19,13 @@ def curve(steps: tuple[int, ...], values: tuple[float, ...], **changes: object) 
     }  # fmt: skip
     ends = (None,) * len(steps)
     return ErosionCurve(
-        **{**given, **changes}, steps=steps, values=values, lows=ends, highs=ends, n=(100,) * len(steps)
+        **{**given, **changes},
+        steps=steps,
+        values=values,
+        lows=ends,
+        highs=ends,
+        n=(100,) * len(steps),
+        unscored=(0,) * len(steps),
     )
 
 

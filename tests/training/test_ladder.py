@@ -347,3 +347,21 @@ def test_epochs_that_end_before_the_ladder_are_named_before_a_model_is_loaded(
 def test_the_recipe_on_disk_is_the_recipe(straight):
     path, folder = straight
     assert load_recipe(folder / "recipe.yaml").digest == load_recipe(path).digest
+
+
+def test_what_training_and_suites_share_is_told_where_nothing_is_measured_now(write_recipe, tmp_path):
+    run(write_recipe(max_steps=1, ladder=[0, 1]), evaluate=False)
+    told = json.loads((tmp_path / "run" / "overlap.json").read_text())
+    assert set(told["prompts"]) == {"training", "pocket/refusal"}
+    asked = read_lines(tmp_path / "run" / "expected.jsonl")
+    assert {line["suite"] for line in asked if line["kind"] == "suite"} == {"pocket/refusal"}
+
+
+def test_suites_that_cannot_be_read_stop_only_a_run_that_measures_them(write_recipe, tmp_path, caplog):
+    (tmp_path / "empty.csv").write_text("goal\n")
+    suites = [{"name": "advbench", "path": str(tmp_path / "empty.csv")}]
+    path = write_recipe(max_steps=1, ladder=[0, 1], evaluation={"suites": suites})
+    with pytest.raises(RecipeError, match="no rows"):
+        run(path)
+    assert run(path, evaluate=False) == []
+    assert "prompts that training and measuring share are not known here" in caplog.text

@@ -20,6 +20,6 @@ def _status(given: argparse.Namespace) -> int:
     found = [completeness(run) for run in given.runs]
     for each in found:
         print(f"{each.run}: {each}")
-        for cell in (*each.of("missing"), *each.of("stale")):
+        for cell in (*each.of("missing"), *each.of("stale"), *each.shortened):
             print(f"  {cell}")
     return 0 if all(each.is_complete for each in found) else 1

@@ -19,7 +19,9 @@ def completeness_parts(found: Found) -> list[Part]:
     lacking = _listed(found, "Missing and stale cells", ("missing", "stale"))
     if not lacking and not unknown:
         parts.append(Text(says="Nothing is missing and nothing is stale."))
-    return [*parts, *unknown, *lacking, *_listed(found, "Cells that are not applicable", ("not applicable",))]
+    shortened = _listed(found, "Measured cells that leave out prompts", ("measured",))
+    rest = _listed(found, "Cells that are not applicable", ("not applicable",))
+    return [*parts, *unknown, *lacking, *shortened, *rest]
 
 
 def sentences(found: Found) -> list[str]:
@@ -54,13 +56,13 @@ def _listed(found: Found, caption: str, statuses: Sequence[Status]) -> list[Tabl
         (
             Cell(says=run),
             Cell(says=str(cell.where)),
-            Cell(says=cell.status, tone="plain" if cell.status == "not applicable" else "bad"),
+            Cell(says=cell.status, tone="bad" if cell.status in ("missing", "stale") else "plain"),
             Cell(says=cell.why),
         )
         for run, own in found.items()
         if not isinstance(own, str)
         for status in statuses
-        for cell in own.of(status)
+        for cell in (own.shortened if status == "measured" else own.of(status))
     )
     heads, folded = ("run", "cell", "status", "why"), "not applicable" in statuses
     return [Table(caption=caption, heads=heads, rows=rows, sortable=True, folded=folded)] if rows else []

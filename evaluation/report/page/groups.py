@@ -132,7 +132,7 @@ def lines(groups: Sequence[Group], key: Key) -> tuple[Line, ...]:
 
 def _line(group: Group, series: Series) -> Line:
     curve = series.curve
-    columns = (curve.steps, curve.values, curve.lows, curve.highs, curve.n)
+    columns = (curve.steps, curve.values, curve.lows, curve.highs, curve.n, curve.unscored)
     points = tuple(
         Point(x=row[0], value=row[1], low=row[2], high=row[3], says=_says(group.name, series, *row))
         for row in zip(*columns, strict=True)
@@ -156,9 +156,17 @@ def lacking(group: Group, series: Series) -> dict[int, str]:
 
 
 def _says(
-    name: str, series: Series, step: int, value: float, low: float | None, high: float | None, n: int
+    name: str,
+    series: Series,
+    step: int,
+    value: float,
+    low: float | None,
+    high: float | None,
+    n: int,
+    unscored: int,
 ) -> str:
     shares = is_share(series.curve)
     ends = interval(low, high, shares=shares)
     within = f", 95 % interval {ends} {series.over}" if ends else ", no interval"
-    return f"{name}, step {step}: {number(value, shares=shares)}{within}, n {n}"
+    lost = f", {unscored} unscored" if unscored else ""
+    return f"{name}, step {step}: {number(value, shares=shares)}{within}, n {n}{lost}"

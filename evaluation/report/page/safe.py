@@ -6,8 +6,16 @@ import dataclasses
 import re
 from typing import Any, TypeVar
 
-PLACE = re.compile(r"(?:file://)?(?:(?<![\w.\]>/])/|~[\w.-]*/|\.\.[/\\]|[A-Za-z]:[\\/]|\\\\)[^\s'\"<>|;,]+")
-"""A path from the root, from a home, from above, from a drive, or on another machine."""
+_ROOT = r"(?:file://)?(?:(?<![\w.\]>/])/|~[\w.-]*/|\.\.[/\\]|[A-Za-z]:[\\/]|\\\\)"
+_WORD = r"[^\s'\"<>|;,]"
+PLACE = re.compile(
+    rf"(?<=')(?={_ROOT})[^'\n]+(?=')|(?<=\")(?={_ROOT})[^\"\n]+(?=\")"
+    rf"|{_ROOT}{_WORD}+(?: (?={_WORD}*[/\\]){_WORD}+)*"
+)
+"""A path from the root, from a home, from above, from a drive, or on another machine.
+
+Between quotation marks it ends with them; elsewhere a blank belongs to it where the next word has a slash.
+"""
 Any_ = TypeVar("Any_")
 
 

@@ -194,6 +194,7 @@ def test_a_judge_s_errors_are_what_the_rows_say(page, two_runs, error, label):
 
 def test_a_judge_that_drifts_is_said_beside_those_that_differ():
     drifting = ErosionCurve(
+        unscored=(0, 0),
         run="r", suite="s", metric="false_refusal_rate", higher_is="worse", defense="none", judge="phrases",
         depth=0, wrapper="none", version="s=1 phrases=1", recipe_digest="d", steps=(0, 50), values=(0.0, 0.6),
         lows=(0.0, 0.4), highs=(0.1, 0.8), n=(10, 10),
