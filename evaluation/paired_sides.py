@@ -122,56 +122,59 @@ def _common(first: Runs, second: Runs) -> list[int]:
 
 
 def sides_of(given: Sequence[Path], defenses: Sequence[str] = ()) -> tuple[list[Sides], str]:
-    """The comparisons that a command asks for; see `matched`.
+    """The comparisons that a command asks for, and what is to be said of their runs; see `matched`.
 
     Args:
         given: Two runs; one with two defences; or runs, or folders that hold runs, of two groups of seeds, or
-            of one with two defences.
+            of one with two defences. A run in which nothing was measured is left out of a folder.
         defenses: The first side's and the second's, or one for both.
 
     Raises:
         RecipeError: More or fewer sides than two.
     """
-    runs = [run for folder in given for run in _runs_in(folder)]
+    found = [_runs_in(folder) for folder in given]
+    runs, empty = ([run for pair in found for run in pair[at]] for at in (0, 1))
     if len(defenses) > 2:
         raise RecipeError(f"paired: given {len(defenses)} defences, allowed at most two")
-    guards = (defenses[0], defenses[-1]) if defenses else (None, None)
+    sides, said = _of_runs(runs, (defenses[0], defenses[-1]) if defenses else (None, None))
+    lacking = [f"{run}: nothing was measured there" for run in empty]
+    return sides, "; ".join([*lacking, *([said] if said else [])])
+
+
+def _of_runs(runs: Sequence[Path], guards: tuple[str | None, str | None]) -> tuple[list[Sides], str]:
     if len(runs) <= 2:
-        if len(runs) == 1 and len(defenses) < 2:
-            raise RecipeError(
-                "paired: one run is compared under two defences: --defenses A B; or name two runs"
-            )
-        first, second = (
-            Side(run=run, defense=guard) for run, guard in zip((runs[0], runs[-1]), guards, strict=True)
-        )
+        if len(runs) == 1 and guards[0] == guards[1]:
+            said = "one run is compared under two defences: --defenses A B; or name two runs"
+            raise RecipeError(f"paired: {said}")
+        first, second = Side(run=runs[0], defense=guards[0]), Side(run=runs[-1], defense=guards[1])
         return [Sides.of_two(first, second)], ""
     groups = seed_groups(runs)
-    if len(groups) == 1 and len(set(guards)) < 2:
-        raise RecipeError(
-            f"paired: {groups[0].name} is one group of seeds; give --defenses A B, or another group"
-        )
+    if len(groups) == 1 and guards[0] == guards[1]:
+        said = f"{groups[0].name} is one group of seeds; give --defenses A B, or another group"
+        raise RecipeError(f"paired: {said}")
     if len(groups) > 2:
         named = ", ".join(group.name for group in groups)
         raise RecipeError(
             f"paired: given {len(runs)} runs of {len(groups)} recipes ({named}), allowed two sides"
         )
-    return matched(
-        *(_side(group, guard) for group, guard in zip((groups[0], groups[-1]), guards, strict=True))
-    )
+    return matched(_side(groups[0], guards[0]), _side(groups[-1], guards[1]))
 
 
 def _side(group: SeedGroup, guard: str | None) -> Runs:
     return Runs(name=group.name, by_seed=dict(zip(group.seeds, group.runs, strict=True)), defense=guard)
 
 
-def _runs_in(folder: Path) -> list[Path]:
-    """A run, or all runs directly inside a folder that is none."""
+def _runs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """A run, or the runs directly inside a folder that is none: those that were measured, then the others."""
     if (folder / MEASUREMENTS).is_file():
-        return [folder]
-    inside = {file.parent for name in (MEASUREMENTS, RECIPE_FILE) for file in folder.glob(f"*/{name}")}
-    if (folder / RECIPE_FILE).is_file() or not inside:
+        return [folder], []
+    inside = sorted(
+        {file.parent for name in (MEASUREMENTS, RECIPE_FILE) for file in folder.glob(f"*/{name}")}
+    )
+    measured = [run for run in inside if (run / MEASUREMENTS).is_file()]
+    if (folder / RECIPE_FILE).is_file() or not measured:
         raise RecipeError(f"run: given {str(folder)!r}, a folder in which nothing was measured")
-    return sorted(inside)
+    return measured, [run for run in inside if run not in measured]
 
 
 def _named(names: tuple[str, str], first: Side, second: Side, *, same: bool) -> tuple[str, str]:

@@ -82,7 +82,7 @@ def _asked(sides: Sequence[Runs], groups: Sequence[Group]) -> tuple[list[Sides],
 
 def _runs(group: Group) -> Runs:
     """Its runs by seed; a run alone is taken without."""
-    known = {run.recipe.seed: run for run in group.runs if run.recipe}
+    known = {run.recipe.seed: run for run in group.runs if run.recipe and run.measured}
     return Runs(
         name=group.name, by_seed={seed: run.path for seed, run in known.items()},
         called={seed: run.name for seed, run in known.items()},
