@@ -20,8 +20,9 @@ def crossed_difference(by_seed: Sequence[Pairs], *, drawn: Drawn | None = None) 
 
     The differences, one a prompt and seed, are resampled by prompt and by seed apart, as whole curves are
     (`crossed_curve`). The p-value inverts that very interval: it is below 0.05 exactly where the 95 %
-    interval leaves out 0. It is never below what one resample more would show, so with five seeds that differ
-    more than prompts do it stays near 0.03 however clear the difference.
+    interval leaves out 0. It is never below what one resample more would show. Where five seeds differ far
+    more than prompts do, p is 0.029 or more however clear the difference, and the interval covers about 93 %,
+    as five values of one sign are seen by chance in 6 of 100.
 
     Where every difference is 0 nothing speaks for one: p is 1. Where all are one other value, resampling
     tells nothing of what was not seen, so there is no interval; but no resample lies beyond 0 either, and p

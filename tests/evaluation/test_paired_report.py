@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from erosion.evaluation.cells import cell_digest
+from erosion.evaluation.expected import Expected, Where
 from erosion.evaluation.jsonl import append_lines, write_lines
 from erosion.evaluation.paired_cells import Side
 from erosion.evaluation.paired_report import Comparison
@@ -225,6 +226,16 @@ def test_a_suite_that_a_guard_cannot_change_is_not_missing_under_it(runs, capsys
     measure(runs[0], "+++-", suite="pocket/arithmetic", step=5)
     assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 0
     assert "missing" not in capsys.readouterr().err
+    asked = Expected(where=Where(kind="suite", step=5, suite="pocket/arithmetic", defense="ada_lp")).line()
+    write_lines(
+        runs[0] / "expected.jsonl", [{**asked, "why_not": "nothing is generated", "asked": "", "place": ""}]
+    )
+    assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 0
+    capsys.readouterr()
+    write_lines(runs[0] / "expected.jsonl", [{**asked, "asked": "", "place": ""}])
+    assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 1
+    assert "missing: pocket/arithmetic, depth 0: measured on one side only" in capsys.readouterr().err
+    (runs[0] / "expected.jsonl").unlink()
     measure(runs[0], "+++-", suite="pocket/arithmetic", defense="ada_lp", step=9)
     assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 1
     assert "pocket/arithmetic, depth 0: measured on one side only" in " ".join(

@@ -310,3 +310,25 @@ def test_answers_of_a_task_of_unlike_length_are_not_compared(runs, write_recipe)
     assert (
         yaml.safe_load((runs[0] / "recipe.yaml").read_text())["evaluation"]["tasks"][0]["max_new_tokens"] == 8
     )
+
+
+def test_a_task_under_five_seeds_is_crossed_and_its_group_counts_where_it_does_under_every_seed(tmp_path):
+    """Each seed loses the four questions of `groups`; one group that is another mean has its members compared."""
+    pairs = [(tmp_path / f"a-{seed}", tmp_path / f"b-{seed}") for seed in range(5)]
+    for pair in pairs:
+        groups(pair, by_size=True)
+    sides = Sides(
+        pairs=tuple((Side(run=one), Side(run=other)) for one, other in pairs), names=("a", "b"), runs=("a", "b"),
+        seeds=tuple(range(5)),
+    )  # fmt: skip
+    whole = named(compare(sides))["lm_eval/all", "acc,none"]
+    assert (whole.found.n, whole.found.gained, whole.found.lost) == (9, 0, 4)
+    assert whole.by_seed == pytest.approx([-4 / 9] * 5)
+    assert whole.found.low < -4 / 9 < whole.found.high
+    file = pairs[3][1] / "measurements.jsonl"
+    lines = [{**each, "value": 0.5} if each["suite"] == "lm_eval/all" else each for each in read_lines(file)]
+    write_lines(file, lines)
+    made = named(compare(sides))
+    assert sorted(suite for suite, metric in made if metric == "acc,none") == [
+        f"lm_eval/{name}" for name in MEMBERS
+    ]
