@@ -71,7 +71,7 @@ def crossed_curve(
 
     check_counts(*sums.shape[:2])
     by_seed, by_prompt = (_ratio(sums.sum(axis), counts.sum(axis)) @ combine.T for axis in (0, 1))
-    made = _resampled(sums, counts, drawn) @ combine.T
+    made = resampled(sums, counts, drawn) @ combine.T
     found: list[Interval] = []
     is_rate = bool(np.isin(sums, (0, 1)).all() and (counts <= 1).all())
     for resamples, prompts, seeds in zip(made.T, by_prompt.T, by_seed.T, strict=True):
@@ -112,16 +112,17 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return value, low, high
 
 
-@cache
-def _unvaried(value: float, prompts: int, *, is_rate: bool) -> Interval:
-    edge = round(value)
-    if not is_rate or abs(value - edge) > NO_WIDTH:
-        return value, None, None
-    return share(edge * prompts, prompts)
+def resampled(sums: np.ndarray, counts: np.ndarray, drawn: Drawn) -> np.ndarray:
+    """The mean over drawn seeds of the drawn prompts' means: shape (draws, rungs).
 
+    Args:
+        sums: As in `crossed_curve`.
+        counts: As in `crossed_curve`.
+        drawn: From `draws`.
 
-def _resampled(sums: np.ndarray, counts: np.ndarray, drawn: Drawn) -> np.ndarray:
-    """The mean over drawn seeds of the drawn prompts' means: shape (draws, rungs)."""
+    Raises:
+        TooSparse: So many rows are missing that a resample is empty.
+    """
     import numpy as np
 
     prompts, seeds, rungs = sums.shape
@@ -137,6 +138,14 @@ def _resampled(sums: np.ndarray, counts: np.ndarray, drawn: Drawn) -> np.ndarray
             )
         by_seed /= sizes
     return np.asarray(np.einsum("dst,ds->dt", by_seed, of_seeds) / seeds)
+
+
+@cache
+def _unvaried(value: float, prompts: int, *, is_rate: bool) -> Interval:
+    edge = round(value)
+    if not is_rate or abs(value - edge) > NO_WIDTH:
+        return value, None, None
+    return share(edge * prompts, prompts)
 
 
 def _ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The smallest difference a paired comparison could have found at the given n, by normal approximation."""
+"""The smallest difference a paired comparison could have found at the given n, by approximation."""
 
 from __future__ import annotations
 
@@ -54,9 +54,33 @@ def paired_means(n: int, spread: float, *, alpha: float = ALPHA, power: float = 
     return sum(_quantiles(alpha, power)) * spread / math.sqrt(n)
 
 
+def crossed_means(error: float, degrees: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Of two means over the same prompts and seeds: `(t_a + t_b) e`, with Student's t for few seeds.
+
+    Args:
+        error: Standard error of the difference, over prompts and seeds.
+        degrees: Its degrees of freedom, above 0.
+        alpha: Two-sided level, without correction for several comparisons.
+        power: Chance to find it, from 0.5 to below 1.
+
+    Raises:
+        ValueError: A negative error, no degrees of freedom, or a level or power out of range.
+    """
+    from scipy.stats import t
+
+    _check(alpha, power)
+    if error < 0 or degrees <= 0:
+        raise ValueError(f"given an error of {error} and {degrees} degrees, allowed 0 or more, above 0")
+    return float(t.ppf(1 - alpha / 2, degrees) + t.ppf(power, degrees)) * error
+
+
 def _quantiles(alpha: float, power: float) -> tuple[float, float]:
     from scipy.stats import norm
 
+    _check(alpha, power)
+    return float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))
+
+
+def _check(alpha: float, power: float) -> None:
     if not 0 < alpha < 1 or not 0.5 <= power < 1:
         raise ValueError(f"given alpha {alpha} and power {power}, allowed 0 to 1 and 0.5 to below 1")
-    return float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))

@@ -1,25 +1,102 @@
-"""The cells and rows of one side of a paired comparison: what was measured, and over which answers."""
+"""What can be compared prompt by prompt: cells of suites and metrics of tasks, told apart by nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
-from erosion.evaluation.answers import sample_path
-from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.judging import measured_cells
-from erosion.evaluation.records import LM_EVAL, Measurement
-from erosion.evaluation.run_folder import MEASUREMENTS, RECIPE_FILE
-from erosion.evaluation.stored_rows import measured_rows
+from erosion.evaluation.pairing import CellMissing, Prompt
+from erosion.evaluation.records import HigherIs
+from erosion.evaluation.run_folder import RECIPE_FILE
 from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.schema import load_recipe
 
-Row = dict[str, Any]
-Line = dict[str, Any]
 
-ONLY_SUITES = "and only suites, no tasks of lm-eval, are compared prompt by prompt"
+@dataclass(frozen=True, kw_only=True, order=True)
+class What:
+    """What both sides measured.
+
+    Attributes:
+        suite: The suite, or the task of lm-eval.
+        depth: Answer tokens placed as prefill; below 0 of a task, which has none.
+        wrapper: What the attack put around the request.
+        defense: The guard; empty where the sides are two defences.
+        metric: Of a task; empty of a suite, whose metric is what its judge can tell.
+    """
+
+    suite: str
+    depth: int = -1
+    wrapper: str = "none"
+    defense: str = ""
+    metric: str = ""
+
+    @property
+    def place(self) -> str:
+        """In words, but for the metric."""
+        depth = f"depth {self.depth}" if self.depth >= 0 else ""
+        parts = [self.suite, depth, self.wrapper.replace("none", ""), self.defense]
+        return ", ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        return f"{self.place}, {self.metric}" if self.metric else self.place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """What one side has of a cell, prompt by prompt.
+
+    Attributes:
+        metric: What the values are of. Where a side has a guard, refusals are `refused_or_halted_rate`: what
+            is halted is kept from the user too.
+        higher_is: What a higher value means.
+        judge: Whose verdicts they count.
+        is_rate: Whether every value is 0 or 1.
+        alike: What must be equal on both sides, by its name, such as a judge's version.
+        by_prompt: The values; None where a prompt is unscored.
+    """
+
+    metric: str
+    higher_is: HigherIs
+    judge: str
+    is_rate: bool
+    alike: Mapping[str, str]
+    by_prompt: Mapping[Prompt, float | None]
+
+
+class Cell(Protocol):
+    """One cell of one run at one rung."""
+
+    @property
+    def step(self) -> int:
+        """The rung."""
+
+    @property
+    def what(self) -> What:
+        """What it measures, with its defence."""
+
+    def counts_by(self, judge: str | None) -> bool:
+        """Whether its values can be of the verdicts of a judge; of its own judge's when None."""
+
+    def values(self, *, judge: str | None, guarded: bool) -> Values:
+        """Reads its values.
+
+        Args:
+            judge: Whose verdicts count; the cell's own first judge's when None.
+            guarded: Whether a side of the comparison has a guard.
+
+        Raises:
+            CellMissing: They are no longer all there.
+            NotByPrompt: No prompt has a value of its own.
+        """
+
+
+OneCell = TypeVar("OneCell", bound=Cell)
+
+
+class NotByPrompt(RecipeError):
+    """A number that no prompt has a part of; it is left out, and nothing is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,115 +107,73 @@ class Side:
     defense: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class What:
-    """What both sides measured; `defense` is empty where the sides are two defences."""
-
-    suite: str
-    depth: int
-    wrapper: str
-    defense: str
-
-    def __str__(self) -> str:
-        parts = [self.suite, f"depth {self.depth}", self.wrapper.replace("none", ""), self.defense]
-        return ", ".join(part for part in parts if part)
-
-
-class CellMissing(RecipeError):
-    """A cell that cannot be compared; the others can."""
-
-
 def check_same_length(runs: Sequence[Path]) -> None:
     """Checks that runs were measured with answers of the same greatest length.
 
     Raises:
         RecipeError: They were not.
     """
-    known = [run for run in runs if (run / RECIPE_FILE).is_file()]
+    known = [run for run in dict.fromkeys(runs) if (run / RECIPE_FILE).is_file()]
     lengths = [load_recipe(run / RECIPE_FILE).evaluation.max_new_tokens for run in known]
-    if len(set(lengths)) > 1:
-        raise RecipeError(f"evaluation.max_new_tokens: {known[0]} has {lengths[0]}, {known[1]} {lengths[1]}")
+    for run, length in zip(known, lengths, strict=True):
+        if length != lengths[0]:
+            raise RecipeError(f"evaluation.max_new_tokens: {known[0]} has {lengths[0]}, {run} {length}")
 
 
-def lines_of(side: Side) -> list[Line]:
-    """One line of measurement for every cell of a side, at every rung.
+def of_side(side: Side, cells: Sequence[OneCell]) -> list[OneCell]:
+    """A run's cells under the side's defence.
 
     Raises:
-        RecipeError: A folder in which no suite was measured, or no such defence in it.
+        RecipeError: A run in which nothing was measured prompt by prompt, or no such defence in it.
     """
-    if not (side.run / MEASUREMENTS).is_file():
-        raise RecipeError(f"run: given {str(side.run)!r}, a folder in which nothing was measured")
-    lines = list(measured_cells(side.run))
-    if not lines:
-        raise RecipeError(f"run: given {str(side.run)!r}, in which no suite was measured, {ONLY_SUITES}")
-    known = list(dict.fromkeys(line["defense"] for line in lines))
+    if not cells:
+        what = "a folder in which nothing was measured prompt by prompt"
+        raise RecipeError(f"run: given {str(side.run)!r}, {what}")
+    known = list(dict.fromkeys(cell.what.defense for cell in cells))
     if side.defense is not None and side.defense not in known:
         raise mistake(f"{side.run.name}: --defenses", side.defense, ", ".join(known), known=known)
-    return [line for line in lines if side.defense in (None, line["defense"])]
+    return [cell for cell in cells if side.defense in (None, cell.what.defense)]
 
 
-def tasks_beside(side: Side, step: int) -> set[str]:
-    """Tasks and groups of lm-eval that a side has measured at a rung; no comparison here has them."""
-    lines = (Measurement(**each) for each in read_lines(side.run / MEASUREMENTS))
-    return {
-        line.version.partition(" of=")[2] or line.suite.removeprefix(LM_EVAL)
-        for line in lines
-        if line.suite.startswith(LM_EVAL) and line.step == step and side.defense in (None, line.defense)
-    }
-
-
-def common_step(first: Iterable[Line], second: Iterable[Line], step: int | None) -> int:
-    """The rung to compare at: the given one, or the last that both sides have.
+def common_step(sides: Sequence[Iterable[Cell]], step: int | None) -> int:
+    """The rung to compare at: the given one, or the last that all sides have.
 
     Raises:
         RecipeError: A rung that a side lacks, or no common one.
     """
-    ours, theirs = ({int(line["step"]) for line in lines} for lines in (first, second))
-    common = sorted(ours & theirs)
+    held = [{cell.step for cell in side} for side in sides]
+    common = sorted(set.intersection(*held))
     if not common:
-        raise RecipeError(f"step: no rung was measured on both sides: {sorted(ours)} and {sorted(theirs)}")
+        raise RecipeError(f"step: no rung was measured on both sides: {' and '.join(map(_steps, held))}")
     if step is None or step in common:
         return common[-1] if step is None else step
     raise mistake("--step", step, ", ".join(map(str, common)))
 
 
-def cells_at(lines: Iterable[Line], step: int, *, by_defense: bool) -> dict[What, Line]:
+def cells_at(cells: Iterable[Cell], step: int, *, by_defense: bool) -> dict[What, Cell]:
     """A side's cells at a rung; `by_defense` keeps its defences apart."""
     return {
-        What(
-            suite=line["suite"], depth=line["depth"], wrapper=line["wrapper"],
-            defense=line["defense"] if by_defense else "",
-        ): line
-        for line in lines
-        if line["step"] == step
-    }  # fmt: skip
+        cell.what if by_defense else replace(cell.what, defense=""): cell
+        for cell in cells
+        if cell.step == step
+    }
 
 
-def rows_of(side: Side, line: Line) -> list[Row]:
-    """The rows a line was measured over.
+def check_alike(ours: Values, theirs: Values) -> None:
+    """Checks that two sides were measured by the same metric, judge and versions.
 
     Raises:
-        CellMissing: They are no longer there.
+        CellMissing: They were not.
     """
-    keys = ("suite", "defense", "depth", "wrapper")
-    file = sample_path(side.run, line["step"], **{key: line[key] for key in keys})
-    rows = measured_rows(read_lines(file), line)
-    if not rows:
-        raise CellMissing(f"{file} no longer holds the answers that were measured; sweep again")
-    return rows
+    named = [
+        {"the judges": values.judge, "the metrics": values.metric, **values.alike}
+        for values in (ours, theirs)
+    ]
+    for name, own in named[0].items():
+        other = named[1].get(name, "none")
+        if own != other:
+            raise CellMissing(f"{name} differ: {own} and {other}")
 
 
-def judge_version(rows: list[Row], line: Line, judge: str) -> str:
-    """The one version of a judge whose verdicts all rows have.
-
-    Raises:
-        CellMissing: A row without its verdict, or verdicts of several versions.
-    """
-    if not all(judge in row["verdicts"] for row in rows):
-        known = ", ".join(key for key in rows[0]["verdicts"] if all(key in row["verdicts"] for row in rows))
-        raise CellMissing(f"{line['run']} has verdicts of {known}, none of {judge}; erosion judge adds them")
-    measured = dict(part.partition("=")[::2] for part in line["version"].split())
-    versions = {str(row["verdicts"][judge].get("version", measured.get(judge, "?"))) for row in rows}
-    if len(versions) > 1:
-        raise CellMissing(f"{line['run']} mixes {judge} of the versions {', '.join(sorted(versions))}")
-    return versions.pop()
+def _steps(held: set[int]) -> str:
+    return str(sorted(held))

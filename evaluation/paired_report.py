@@ -1,37 +1,37 @@
-"""`erosion paired`: two runs, or two defences of one run, compared prompt by prompt at one rung."""
+"""`erosion paired`: two runs, two groups of seeds, or two defences, compared prompt by prompt at one rung."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from erosion.evaluation import suites as suite_files
-from erosion.evaluation.aggregate import SCORES
+from erosion.evaluation.crossed_pairs import crossed_difference
+from erosion.evaluation.expected import read_expected
 from erosion.evaluation.judge import tells_of
-from erosion.evaluation.judge_numbers import asked_of
 from erosion.evaluation.paired_cells import (
-    CellMissing,
-    Line,
-    Row,
+    Cell,
+    NotByPrompt,
     Side,
+    Values,
     What,
     cells_at,
+    check_alike,
     check_same_length,
     common_step,
-    judge_version,
-    lines_of,
-    rows_of,
-    tasks_beside,
+    of_side,
 )
-from erosion.evaluation.pairing import Difference, Pairs, holm, paired, rates, scores
+from erosion.evaluation.paired_sides import Sides
+from erosion.evaluation.paired_suites import SuiteCell, suite_cells
+from erosion.evaluation.paired_tasks import one_of_a_group, task_metrics
+from erosion.evaluation.pairing import CellMissing, Difference, Pairs, holm, paired, rates, scores
 from erosion.evaluation.records import HigherIs
-from erosion.evaluation.row_values import row_value
-from erosion.evaluation.suite import Suite
-from erosion.recipes.discovery import find
+from erosion.evaluation.utility.numbers import JUDGE as LM_EVAL_S
 from erosion.recipes.parsing import RecipeError
 
 SEED = 0
-"""Of the resampling of scores; rates draw nothing."""
+"""Of the resampling of scores of two runs; rates draw nothing."""
+At = dict[What, Cell]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,11 @@ class Compared:
     """One cell on both sides.
 
     Attributes:
-        what: Suite, depth, wrapper and defence.
-        metric: What is compared. Where a side has a guard, refusals are `refused_or_halted_rate`: what is
-            halted is kept from the user too.
+        what: Suite, depth, wrapper and defence, or task and metric.
+        metric: What is compared.
         higher_is: What a higher value means.
         judge: Whose verdicts it counts.
-        pairs: The prompts.
+        pairs: The prompts, seed by seed.
         found: The difference.
     """
 
@@ -52,8 +51,17 @@ class Compared:
     metric: str
     higher_is: HigherIs
     judge: str
-    pairs: Pairs
+    pairs: tuple[Pairs, ...]
     found: Difference
+
+    def left_out(self, why: str) -> int:
+        """Prompts left out, over all seeds: `unscored`, `only_first` or `only_second`."""
+        return sum(getattr(pairs, why) for pairs in self.pairs)
+
+    @property
+    def by_seed(self) -> tuple[float, ...]:
+        """Each seed's own difference."""
+        return tuple((sum(each.second) - sum(each.first)) / len(each.first) for each in self.pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,114 +69,143 @@ class Comparison:
     """All common cells of two sides at a rung.
 
     Attributes:
-        first: One side.
-        second: The other; differences are this one minus the first.
+        sides: What is compared; differences are the second minus the first.
         step: The rung.
         cells: The comparisons.
         missing: One sentence for every cell that cannot be compared.
-        tasks: Names of lm-eval's tasks that a side measured there; only suites are compared.
+        aside: One sentence for what is no part of it, and is not missing.
     """
 
-    first: Side
-    second: Side
+    sides: Sides
     step: int
     cells: list[Compared] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    tasks: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
 
     @property
     def adjusted(self) -> list[float]:
         """The cells' p-values by Holm's correction over all of them."""
         return holm([cell.found.p for cell in self.cells])
 
-    @property
-    def names(self) -> tuple[str, str]:
-        """What tells the sides apart: the defences, the runs' names or their folders."""
-        runs = [self.first.run.name, self.second.run.name]
-        if self.first.run != self.second.run and runs[0] == runs[1]:
-            runs = [str(self.first.run), str(self.second.run)]
-        guards = self.first.defense or "", self.second.defense or ""
-        if guards[0] == guards[1]:
-            return runs[0], runs[1]
-        if self.first.run == self.second.run:
-            return guards
-        return f"{runs[0]}, {guards[0]}", f"{runs[1]}, {guards[1]}"
 
-
-def _not_applicable(ours: Sequence[Line], theirs: Sequence[Line]) -> set[str]:
-    """Suites that one run has under one of two defences at no rung: there a guard has nothing to change."""
-    first, second = ({str(line["suite"]) for line in lines} for lines in (ours, theirs))
-    return first ^ second
-
-
-def compare(first: Side, second: Side, *, step: int | None = None, judge: str | None = None) -> Comparison:
+def compare(
+    sides: Sides,
+    *,
+    step: int | None = None,
+    judge: str | None = None,
+    read: Callable[[Path], Sequence[Cell]] | None = None,
+) -> Comparison:
     """Compares every cell that both sides have measured at a rung.
 
     Args:
-        first: One side.
-        second: The other.
-        step: The rung; the last that both have when None.
-        judge: Whose verdicts count; each suite's first judge's when None.
+        sides: Two runs or defences, or two groups of five seeds or more.
+        step: The rung; the last that all runs have when None.
+        judge: Whose verdicts count; each suite's first judge's, and lm-eval's scores, when None. Any other
+            judge than `lm_eval` has judged no task, so that tasks are left out, and said.
+        read: Gives a run's cells, such as `cells_of` with a memory; `cells_of` when None.
 
     Raises:
-        RecipeError: Twice the same side, nothing measured, no such defence, rung or judge, answers of unlike
-            length, no common prompt, or no cell that can be compared.
+        RecipeError: Nothing measured, no such defence, rung or judge, answers of unlike length, or no cell
+            that can be compared.
     """
-    _check(first, second, judge)
-    ours, theirs = lines_of(first), lines_of(second)
-    made = Comparison(first=first, second=second, step=common_step(ours, theirs, step))
-    made.tasks.extend(sorted(tasks_beside(first, made.step) | tasks_beside(second, made.step)))
-    apart = first.defense is None
-    left, right = (cells_at(lines, made.step, by_defense=apart) for lines in (ours, theirs))
-    beside = _not_applicable(ours, theirs) if first.run == second.run else set()
-    alone = [what for what in sorted(left.keys() ^ right.keys()) if what.suite not in beside]
-    made.missing.extend(f"{what}: measured on one side only" for what in alone)
-    for what in (what for what in left if what in right):
-        try:
-            made.cells.append(_compared(what, (first, left[what]), (second, right[what]), judge))
-        except CellMissing as error:
-            made.missing.append(f"{what}: {error}")
+    if judge not in (None, LM_EVAL_S):
+        tells_of(str(judge), "--judge")
+    flat = [side for pair in sides.pairs for side in pair]
+    every = {side.run: (read or cells_of)(side.run) for side in flat}
+    held = [of_side(side, every[side.run]) for side in flat]
+    check_same_length([side.run for side, cells in zip(flat, held, strict=True) if _has_suites(cells)])
+    made = Comparison(sides=sides, step=common_step(held, step))
+    apart = sides.pairs[0][0].defense is None
+    at = [cells_at(cells, made.step, by_defense=apart) for cells in held]
+    made.aside.extend(_not_by(judge, at))
+    made.aside.extend(one_of_a_group(at))
+    beside = _not_applicable(flat, held, every)
+    for what in dict.fromkeys(what for cells in at for what in cells):
+        _add(made, what, at, judge, applicable=what.suite not in beside)
     if not made.cells:
-        raise RecipeError(f"paired: no cell can be compared at step {made.step}: {'; '.join(made.missing)}")
+        said = "; ".join([*made.missing, *made.aside])
+        raise RecipeError(f"paired: no cell can be compared at step {made.step}: {said}")
     return made
 
 
-def _check(first: Side, second: Side, judge: str | None) -> None:
-    if first == second:
-        raise RecipeError(f"paired: {first.run} against itself; name two runs, or --defenses A B")
-    if judge is not None:
-        tells_of(judge, "--judge")
-    check_same_length([side.run for side in (first, second)])
+def cells_of(run: Path) -> list[Cell]:
+    """All that a run has measured prompt by prompt, or question by question, at every rung."""
+    return [*suite_cells(run), *task_metrics(run)]
 
 
-def _compared(what: What, one: tuple[Side, Line], other: tuple[Side, Line], judge: str | None) -> Compared:
-    sides = [(rows_of(*side), side[1]) for side in (one, other)]
-    key = judge or str(sides[0][0][0]["judge"])
-    _check_versions(sides, key)
-    suite: Suite = find(suite_files, what.suite, "suite").SUITE
-    told = asked_of(tells_of(key), suite)
-    guarded = any(line["defense"] != "none" for _, line in sides)
-    metric = "refused_or_halted_rate" if told.metric == "refusal_rate" and guarded else told.metric
-    pairs = paired(sides[0][0], sides[1][0], lambda row: row_value(row, metric, key), what=str(what))
-    found = _found(pairs, metric)
+def _has_suites(cells: Sequence[Cell]) -> bool:
+    return any(isinstance(cell, SuiteCell) for cell in cells)
+
+
+def _not_by(judge: str | None, at: Sequence[At]) -> list[str]:
+    """Leaves out what cannot be of a judge's verdicts; one sentence where there is any."""
+    gone = {what for cells in at for what, cell in cells.items() if not cell.counts_by(judge)}
+    for cells in at:
+        for what in gone & cells.keys():
+            del cells[what]
+    named = ", ".join(sorted({what.suite for what in gone}))
+    return [f"{named}: left out, as no answer there is judged by {judge}"] if gone else []
+
+
+def _not_applicable(
+    sides: Sequence[Side], held: Sequence[Sequence[Cell]], every: Mapping[Path, Sequence[Cell]]
+) -> set[str]:
+    """What a run has under another defence, and at no rung under this one: there a guard changes nothing.
+
+    What the run was to measure under this one all the same is missing.
+    """
+    found = set[str]()
+    for side, own in zip(sides, held, strict=True):
+        lacking = {cell.what.suite for cell in every[side.run]} - {cell.what.suite for cell in own}
+        expected = read_expected(side.run) if lacking else []
+        asked = {
+            each.where.suite for each in expected if not each.why_not and each.where.defense == side.defense
+        }
+        found |= lacking - asked
+    return found
+
+
+def _add(made: Comparison, what: What, at: Sequence[At], judge: str | None, *, applicable: bool) -> None:
+    lacking = [place for place, cells in enumerate(at) if what not in cells]
+    if lacking:
+        if applicable:
+            made.missing.append(f"{what}: {_lacking(made.sides, lacking)}")
+        return
+    try:
+        made.cells.append(_compared(what, [cells[what] for cells in at], judge))
+    except CellMissing as error:
+        made.missing.append(f"{what}: {error}")
+    except NotByPrompt as error:
+        made.aside.append(f"{what}: left out: {error}")
+
+
+def _lacking(sides: Sides, places: Sequence[int]) -> str:
+    """In words; sides stand one after the other, two a seed."""
+    if not sides.seeds:
+        return "measured on one side only"
+    named = [f"{sides.names[place % 2]} under seed {sides.seeds[place // 2]}" for place in places]
+    return f"not measured of {', '.join(named)}"
+
+
+def _compared(what: What, cells: Sequence[Cell], judge: str | None) -> Compared:
+    guarded = any(cell.what.defense != "none" for cell in cells)
+    found = [cell.values(judge=judge, guarded=guarded) for cell in cells]
+    for each in found[1:]:
+        check_alike(found[0], each)
+    pairs = tuple(paired(a.by_prompt, b.by_prompt) for a, b in zip(found[::2], found[1::2], strict=True))
+    first = found[0]
     return Compared(
-        what=what, metric=metric, higher_is=told.higher_is, judge=key, pairs=pairs, found=found
+        what=what, metric=first.metric, higher_is=first.higher_is, judge=first.judge, pairs=pairs,
+        found=_found(pairs, found),
     )  # fmt: skip
 
 
-def _check_versions(sides: Sequence[tuple[list[Row], Line]], judge: str) -> None:
-    ours, theirs = (judge_version(rows, line, judge) for rows, line in sides)
-    if ours != theirs:
-        raise CellMissing(f"verdicts of {judge} are of version {ours} and {theirs}; judge both by one")
-    ours, theirs = (line["version"].split()[0] for _, line in sides)
-    if ours != theirs:
-        raise CellMissing(f"the suite's versions differ: {ours} and {theirs}")
-
-
-def _found(pairs: Pairs, metric: str) -> Difference:
+def _found(by_seed: Sequence[Pairs], values: Sequence[Values]) -> Difference:
     import numpy as np
 
-    fewest = 2 if metric in SCORES else 1
-    if len(pairs.first) < fewest:
+    if len(by_seed) > 1:
+        return crossed_difference(by_seed)
+    (pairs,), is_rate = by_seed, all(each.is_rate for each in values)
+    if len(pairs.first) < (1 if is_rate else 2):
         raise CellMissing(f"{len(pairs.first)} prompts are scored on both sides, {pairs.unscored} are not")
-    return scores(pairs, rng=np.random.default_rng(SEED)) if metric in SCORES else rates(pairs)
+    return rates(pairs) if is_rate else scores(pairs, rng=np.random.default_rng(SEED))

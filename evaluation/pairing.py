@@ -1,11 +1,11 @@
-"""Two sides over the same prompts: matched rows, their difference, its test, and several tests at once."""
+"""Two sides over the same prompts: matched values, their difference, its test, and several tests at once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from erosion.evaluation.detectable import paired_means, paired_rates
 from erosion.evaluation.intervals import share
@@ -15,8 +15,12 @@ from erosion.recipes.parsing import RecipeError
 if TYPE_CHECKING:
     import numpy as np
 
-Row = Mapping[str, Any]
-Key = tuple[str, str, int, str, str]
+Prompt = tuple[Hashable, ...]
+"""What tells a prompt from every other; only equal ones are matched."""
+
+
+class CellMissing(RecipeError):
+    """A cell that cannot be compared; the others can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class Pairs:
         unscored: Common prompts left out, as a side has no verdict there.
         only_first: Prompts that only the first side has.
         only_second: Prompts that only the second side has.
+        prompts: What the values are of; one prompt under several seeds is matched by it.
     """
 
     first: tuple[float, ...]
@@ -36,6 +41,7 @@ class Pairs:
     unscored: int
     only_first: int
     only_second: int
+    prompts: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +49,15 @@ class Difference:
     """What a paired comparison found.
 
     Attributes:
-        n: Prompts scored on both sides.
+        n: Prompts scored on both sides; under any seed where there are several.
         first: The first side's rate or mean.
         second: The second side's.
         difference: The second minus the first.
         low: Lower end of its 95 % interval; None where resampling gives none.
         high: Upper end.
         p: Two-sided p-value of no difference.
-        gained: Prompts counted on the second side only, or with a higher score there.
-        lost: Prompts counted on the first side only, or with a higher score there.
+        gained: Prompts counted on the second side only, or with a higher score or mean over seeds there.
+        lost: Prompts counted on the first side only, or with a higher score or mean over seeds there.
         detectable: Smallest difference found with 80 % power at 5 %, two-sided; None where n is too small.
     """
 
@@ -67,31 +73,36 @@ class Difference:
     detectable: float | None
 
 
-def paired(
-    first: Sequence[Row], second: Sequence[Row], value: Callable[[Row], float | None], *, what: str = "rows"
-) -> Pairs:
-    """Matches sample rows by suite, case, depth, wrapper and the digest of the prompt.
-
-    Args:
-        first: One side's rows.
-        second: The other's.
-        value: A row's number; None where it is unscored.
-        what: Names the rows in an error.
+def paired(first: Mapping[Prompt, float | None], second: Mapping[Prompt, float | None]) -> Pairs:
+    """Matches two sides' values, None where a prompt is unscored, prompt by prompt.
 
     Raises:
-        RecipeError: No common prompt, or a prompt that stands twice on a side.
+        CellMissing: No common prompt.
     """
-    ours, theirs = _by_prompt(first, what), _by_prompt(second, what)
-    common = [key for key in ours if key in theirs]
+    common = [prompt for prompt in first if prompt in second]
     if not common:
-        raise RecipeError(f"{what}: no common prompt among {len(ours)} and {len(theirs)}")
-    both = [(value(ours[key]), value(theirs[key])) for key in common]
-    scored = [(a, b) for a, b in both if a is not None and b is not None]
+        raise CellMissing(f"no common prompt among {len(first)} and {len(second)}")
+    both = [(prompt, first[prompt], second[prompt]) for prompt in common]
+    scored = [(prompt, a, b) for prompt, a, b in both if a is not None and b is not None]
     return Pairs(
-        first=tuple(a for a, _ in scored), second=tuple(b for _, b in scored),
-        unscored=len(both) - len(scored), only_first=len(ours) - len(common),
-        only_second=len(theirs) - len(common),
+        first=tuple(a for _, a, _ in scored), second=tuple(b for _, _, b in scored),
+        unscored=len(both) - len(scored), only_first=len(first) - len(common),
+        only_second=len(second) - len(common), prompts=tuple(prompt for prompt, _, _ in scored),
     )  # fmt: skip
+
+
+def by_prompt(values: Iterable[tuple[Prompt, float | None]]) -> dict[Prompt, float | None]:
+    """One side's values by what they are of.
+
+    Raises:
+        CellMissing: A prompt that stands twice.
+    """
+    found: dict[Prompt, float | None] = {}
+    for prompt, value in values:
+        if prompt in found:
+            raise CellMissing(f"the case {prompt[1]!r} of {prompt[0]} stands twice; measure it again")
+        found[prompt] = value
+    return found
 
 
 def rates(pairs: Pairs) -> Difference:
@@ -186,13 +197,3 @@ def _counted(pairs: Pairs) -> tuple[int, int, int]:
         raise ValueError("a difference without a prompt scored on both sides is undefined")
     both = list(zip(pairs.first, pairs.second, strict=True))
     return len(both), sum(b > a for a, b in both), sum(a > b for a, b in both)
-
-
-def _by_prompt(rows: Sequence[Row], what: str) -> dict[Key, Row]:
-    found: dict[Key, Row] = {}
-    for row in rows:
-        key = (row["suite"], row["id"], row["depth"], row["wrapper"], row["prompt"])
-        if key in found:
-            raise RecipeError(f"{what}: the case {row['id']!r} stands twice; measure it again")
-        found[key] = row
-    return found

@@ -156,3 +156,17 @@ def expanded_level(degrees: float) -> float:
 
     quantile = float(t.ppf((1 + CONFIDENCE) / 2, degrees)) * math.sqrt((degrees + 1) / degrees)
     return float(1 - 2 * norm.cdf(-quantile))
+
+
+def level_at(tail: float, degrees: float) -> float:
+    """The p-value that belongs to the interval of `expanded_level`, whose inverse this is.
+
+    Args:
+        tail: Share of the resamples that lie beyond the tested value, on the side that has fewer; above 0.
+            An interval of level 1 - p has just this share beyond the end that falls on the tested value.
+        degrees: As given to `expanded_level`.
+    """
+    from scipy.stats import norm, t
+
+    quantile = -float(norm.ppf(min(tail, 0.5))) / math.sqrt((degrees + 1) / degrees)
+    return 2 * float(t.sf(quantile, degrees))

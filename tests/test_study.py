@@ -1,6 +1,7 @@
 """The study itself, through the README's own commands, with the bars it must hold."""
 
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.records import Measurement
@@ -181,12 +183,15 @@ def test_the_readme_s_judging_runs(study, readme_commands, tmp_path):
 
 
 def test_the_readme_s_paired_comparisons_run(study, readme_commands, tmp_path):
-    """A copy stands in for the other run: nothing differs there."""
+    """A copy stands in for the other run, and ten for two recipes under five seeds: nothing differs there."""
     other = shutil.copytree(study[0], tmp_path / "slower")
+    for rate, seed in itertools.product((1e-3, 1e-4), range(1, 6)):
+        _copied(study[0], tmp_path / "five_seeds" / f"{rate}-{seed}", seed=seed, learning_rate=rate)
     lines = [line for line in readme_commands if line.startswith("erosion paired")]
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         words = line.replace("runs/harmful_50steps", str(study[0])).replace("runs/slower", str(other))
+        words = words.replace("runs/five_seeds", str(tmp_path / "five_seeds"))
         words = words.replace("paired.csv", str(tmp_path / "paired.csv"))
         command = [Path(sys.executable).parent / "erosion", *words.split()[1:]]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -194,6 +199,13 @@ def test_the_readme_s_paired_comparisons_run(study, readme_commands, tmp_path):
     rows = list(csv.DictReader((tmp_path / "paired.csv").open()))
     assert rows
     assert {float(row["difference"]) for row in rows} == {0.0}
+
+
+def _copied(run, to, **changes):
+    """What was measured of a run, under another recipe."""
+    shutil.copytree(run, to, ignore=shutil.ignore_patterns("checkpoint-*", "report"))
+    recipe = yaml.safe_load((to / "recipe.yaml").read_text())
+    (to / "recipe.yaml").write_text(yaml.safe_dump({**recipe, **changes}))
 
 
 def test_the_readme_s_command_over_seeds_runs(study, readme_commands, tmp_path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from erosion.evaluation.paired_cells import Side, lines_of, rows_of
+from erosion.evaluation.paired_cells import Side, of_side
+from erosion.evaluation.paired_suites import suite_cells
 from erosion.evaluation.rubrics.base import asked_of
 from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.records import Record, records, text
@@ -79,16 +80,17 @@ def answers_of(name: str, cell: Cell) -> Answers:
 
 def _of_run(run: Path, step: int | None, cell: Cell) -> Answers:
     side = Side(run=run, defense=cell.defense)
-    lines = [line for line in lines_of(side) if line["wrapper"] == "none" and line["depth"] == 0]
-    suites = list(dict.fromkeys(str(line["suite"]) for line in lines))
+    cells = of_side(side, list(suite_cells(run)))
+    plain = [cell for cell in cells if cell.what.wrapper == "none" and cell.what.depth == 0]
+    suites = list(dict.fromkeys(cell.what.suite for cell in plain))
     if cell.suite not in suites:
         raise mistake(f"{run.name}: --suite", cell.suite, ", ".join(suites), known=suites)
-    own = [line for line in lines if line["suite"] == cell.suite]
-    steps = sorted({int(line["step"]) for line in own})
+    own = [each for each in plain if each.what.suite == cell.suite]
+    steps = sorted({each.step for each in own})
     step = steps[-1] if step is None else step
     if step not in steps:
         raise mistake(f"{run.name}: step", step, ", ".join(map(str, steps)))
-    rows = rows_of(side, [line for line in own if line["step"] == step][-1])
+    rows = [each for each in own if each.step == step][-1].rows()
     answers = (Answer(case=row["id"], request=asked_of(row["messages"]), text=row["text"]) for row in rows)
     return Answers(name=f"{run}@{step}", run=run, answers=tuple(answers))
 

@@ -5,14 +5,13 @@ import csv
 import pytest
 
 from erosion.evaluation.cells import cell_digest
+from erosion.evaluation.expected import Expected, Where
 from erosion.evaluation.jsonl import append_lines, write_lines
 from erosion.evaluation.paired_cells import Side
-from erosion.evaluation.paired_report import compare
+from erosion.evaluation.paired_report import Comparison
+from erosion.evaluation.paired_report import compare as compare_sides
+from erosion.evaluation.paired_sides import Sides
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.report.page.contents import Text
-from erosion.evaluation.report.page.groups import Group
-from erosion.evaluation.report.page.paired_parts import paired_parts
-from erosion.evaluation.report.page.runs import read_runs
 from erosion.training.cli import main
 
 JUDGES = {
@@ -59,6 +58,10 @@ def measure(
     append_lines(run / "measurements.jsonl", [line.line()])
 
 
+def compare(first: Side, second: Side, **more: object) -> Comparison:
+    return compare_sides(Sides.of_two(first, second), **more)
+
+
 LABELS = {
     "r": "refused",
     "c": "complied",
@@ -87,12 +90,12 @@ def test_two_runs_at_the_last_common_rung_by_hand(runs):
     """Of prompts 1 to 7 one is refused by the first run only, six by the other only: p = 2 (1 + 7) / 2^7."""
     made = compare(Side(run=runs[0]), Side(run=runs[1]))
     refusals, sums = made.cells
-    assert (made.step, made.missing, made.names) == (9, [], ("one", "other"))
+    assert (made.step, made.missing, made.sides.names) == (9, [], ("one", "other"))
     assert (refusals.metric, refusals.judge, refusals.higher_is) == ("refusal_rate", "phrases", "worse")
-    found, pairs = refusals.found, refusals.pairs
+    found = refusals.found
     assert (found.n, found.gained, found.lost) == (7, 6, 1)
     assert (found.difference, found.p) == (pytest.approx(5 / 7), pytest.approx(16 / 128))
-    assert (pairs.unscored, pairs.only_first, pairs.only_second) == (1, 1, 1)
+    assert [refusals.left_out(why) for why in ("unscored", "only_first", "only_second")] == [1, 1, 1]
     assert (sums.found.gained, sums.found.lost, sums.found.p) == (2, 1, 1.0)
     assert made.adjusted == pytest.approx([0.25, 1.0])
 
@@ -101,7 +104,7 @@ def test_two_defences_of_one_run_count_what_is_halted_as_kept_from_the_user(tmp_
     measure(tmp_path / "run", "rccccccccc")
     measure(tmp_path / "run", "rhhhhhhhhc", defense="ada_lp")
     made = compare(Side(run=tmp_path / "run", defense="none"), Side(run=tmp_path / "run", defense="ada_lp"))
-    assert made.names == ("none", "ada_lp")
+    assert made.sides.names == ("none", "ada_lp")
     assert made.cells[0].metric == "refused_or_halted_rate"
     assert (made.cells[0].found.gained, made.cells[0].found.p) == (8, pytest.approx(2 / 256))
 
@@ -110,7 +113,7 @@ def test_a_run_under_a_guard_is_compared_with_another_run_without(tmp_path):
     measure(tmp_path / "a", "cccc")
     measure(tmp_path / "b", "hhhc", defense="ada_lp")
     made = compare(Side(run=tmp_path / "a", defense="none"), Side(run=tmp_path / "b", defense="ada_lp"))
-    assert (made.names, made.cells[0].found.gained) == (("a, none", "b, ada_lp"), 3)
+    assert (made.sides.names, made.cells[0].found.gained) == (("a, none", "b, ada_lp"), 3)
 
 
 def test_the_command_prints_a_table_and_writes_every_number(runs, tmp_path, capsys):
@@ -139,36 +142,6 @@ def test_the_command_prints_a_table_and_writes_every_number(runs, tmp_path, caps
     )
 
 
-def measure_task(run, name: str, *, step: int, of: str = "", defense: str = "none") -> None:
-    """Writes a number of an lm-eval task; a group's member names the group."""
-    suite = f"lm_eval/{name}"
-    line = Measurement(
-        run=run.name, step=step, defense=defense, suite=suite, metric="acc,none", higher_is="better",
-        judge="lm_eval", depth=0, value=0.5, low=0.0, high=1.0, n=4, unscored=0, incoherent=0.0,
-        weights_digest="w", recipe_digest="r", cell_digest="t", code="c", packages={}, seconds=1.0,
-        version=f"{suite}=1 lm_eval=0 erosion=1{f' of={of}' if of else ''}",
-    )  # fmt: skip
-    append_lines(run / "measurements.jsonl", [line.line()])
-
-
-def test_tasks_of_lm_eval_are_left_out_and_named(runs, capsys, tmp_path):
-    measure_task(runs[0], "gsm8k", step=9)
-    measure_task(runs[1], "mmlu_anatomy", step=9, of="mmlu")
-    measure_task(runs[1], "ifeval", step=5)
-    assert main(["paired", *map(str, runs)]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "gsm8k, mmlu: left out, since only suites, no tasks of lm-eval, are compared" in said
-    assert "ifeval" not in said
-    groups = [Group(name=run.name, style=0, runs=tuple(read_runs([run]))) for run in runs]
-    told = [part.says for part in paired_parts(groups) if isinstance(part, Text)]
-    assert told[-1].startswith("gsm8k, mmlu: left out, since only suites")
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    measure_task(alone, "gsm8k", step=9)
-    assert main(["paired", str(alone), str(runs[1])]) == 2
-    assert "no suite was measured, and only suites, no tasks of lm-eval" in capsys.readouterr().err
-
-
 def test_another_rung_can_be_named(runs):
     assert main(["paired", *map(str, runs), "--step", "5"]) == 0
 
@@ -184,7 +157,7 @@ def test_a_cell_of_one_side_or_of_other_versions_is_missing(runs, capsys):
         capsys.readouterr().err.split()
     )
     assert main(["paired", *map(str, runs)]) == 1
-    assert "verdicts of phrases are of version 1 and 2" in capsys.readouterr().err
+    assert "the versions of phrases differ: 1 and 2" in capsys.readouterr().err
 
 
 def test_answers_that_have_gone_are_missing(runs, capsys):
@@ -204,7 +177,7 @@ def test_answers_of_unlike_length_are_not_compared(runs, write_recipe, capsys):
 MISTAKES = [
     (["ONE"], "one run is compared under two defences: --defenses A B"),
     (["ONE", "ONE"], "against itself"),
-    (["ONE", "OTHER", "ONE"], "given 3 runs"),
+    (["ONE", "OTHER", "ONE"], "it has no recipe.yaml"),
     (["ONE", "OTHER", "--step", "3"], "--step: given 3, allowed 0, 5, 9"),
     (["ONE", "OTHER", "--judge", "phrase"], "did you mean 'phrases'?"),
     (
@@ -253,6 +226,16 @@ def test_a_suite_that_a_guard_cannot_change_is_not_missing_under_it(runs, capsys
     measure(runs[0], "+++-", suite="pocket/arithmetic", step=5)
     assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 0
     assert "missing" not in capsys.readouterr().err
+    asked = Expected(where=Where(kind="suite", step=5, suite="pocket/arithmetic", defense="ada_lp")).line()
+    write_lines(
+        runs[0] / "expected.jsonl", [{**asked, "why_not": "nothing is generated", "asked": "", "place": ""}]
+    )
+    assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 0
+    capsys.readouterr()
+    write_lines(runs[0] / "expected.jsonl", [{**asked, "asked": "", "place": ""}])
+    assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 1
+    assert "missing: pocket/arithmetic, depth 0: measured on one side only" in capsys.readouterr().err
+    (runs[0] / "expected.jsonl").unlink()
     measure(runs[0], "+++-", suite="pocket/arithmetic", defense="ada_lp", step=9)
     assert main(["paired", str(runs[0]), "--defenses", "none", "ada_lp", "--step", "5"]) == 1
     assert "pocket/arithmetic, depth 0: measured on one side only" in " ".join(

@@ -6,20 +6,12 @@ import numpy as np
 import pytest
 
 from erosion.evaluation.intervals import share
-from erosion.evaluation.pairing import Pairs, holm, newcombe, paired, rates, scores
+from erosion.evaluation.pairing import Pairs, by_prompt, holm, newcombe, paired, rates, scores
 from erosion.recipes.parsing import RecipeError
 
 
-def row(number: int, value: float | None, **changes: object) -> dict:
-    given = {
-        "suite": "s",
-        "id": f"{number}",
-        "depth": 0,
-        "wrapper": "none",
-        "prompt": f"p{number}",
-        "value": value,
-    }
-    return {**given, **changes}
+def side(values: dict[int, float | None]) -> dict:
+    return by_prompt((("s", f"{number}"), value) for number, value in values.items())
 
 
 def pairs(both: int, gained: int, lost: int, neither: int) -> Pairs:
@@ -28,29 +20,23 @@ def pairs(both: int, gained: int, lost: int, neither: int) -> Pairs:
     return Pairs(first=tuple(first), second=tuple(second), unscored=0, only_first=0, only_second=0)
 
 
-def value(row: dict) -> float | None:
-    return row["value"]
-
-
-def test_rows_are_matched_whatever_their_order_and_the_rest_is_counted():
-    first = [row(1, 1.0), row(2, 0.0), row(3, None), row(4, 1.0), row(5, 1.0)]
-    second = [row(7, 0.0), row(3, 1.0), row(2, 1.0), row(1, 0.0), row(4, None), row(6, 0.0), row(8, 1.0)]
-    made = paired(first, second, value)
+def test_values_are_matched_whatever_their_order_and_the_rest_is_counted():
+    first = side({1: 1.0, 2: 0.0, 3: None, 4: 1.0, 5: 1.0})
+    second = side({7: 0.0, 3: 1.0, 2: 1.0, 1: 0.0, 4: None, 6: 0.0, 8: 1.0})
+    made = paired(first, second)
     assert (made.first, made.second) == ((1.0, 0.0), (0.0, 1.0))
+    assert made.prompts == (("s", "1"), ("s", "2"))
     assert (made.unscored, made.only_first, made.only_second) == (2, 1, 3)
 
 
-@pytest.mark.parametrize(
-    "change", [{"prompt": "q"}, {"depth": 25}, {"wrapper": "persona"}, {"suite": "t"}, {"id": "x"}]
-)
-def test_another_prompt_is_never_matched(change):
-    with pytest.raises(RecipeError, match="refusals: no common prompt among 1 and 1"):
-        paired([row(1, 1.0)], [row(1, 1.0, **change)], value, what="refusals")
+def test_another_prompt_is_never_matched():
+    with pytest.raises(RecipeError, match="no common prompt among 1 and 1"):
+        paired(side({1: 1.0}), {("t", "1"): 1.0})
 
 
 def test_a_prompt_that_stands_twice_is_refused():
-    with pytest.raises(RecipeError, match="the case '1' stands twice"):
-        paired([row(1, 1.0), row(1, 0.0)], [row(1, 1.0)], value)
+    with pytest.raises(RecipeError, match="the case '1' of s stands twice"):
+        by_prompt([(("s", "1"), 1.0), (("s", "1"), 0.0)])
 
 
 def test_rates_by_hand():

@@ -23,6 +23,9 @@ from erosion.evaluation.costs import read_costs
 from erosion.evaluation.intervals import share
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.measuring import measure
+from erosion.evaluation.paired_cells import Side
+from erosion.evaluation.paired_report import compare
+from erosion.evaluation.paired_sides import Sides
 from erosion.evaluation.plan import check_evaluation
 from erosion.evaluation.utility.task_cells import task_cells
 from erosion.recipes.models import resolve
@@ -311,6 +314,26 @@ def test_a_number_says_what_it_rests_on(swept):
     assert "halted_rate" in made(swept, step=0, defense="ada_rk", suite="lm_eval/pocket_sums")
 
 
+def test_two_defences_are_compared_question_by_question_where_something_is_generated(swept):
+    sides = [Side(run=swept, defense=name) for name in ("none", "ada_rk")]
+    made_ = compare(Sides.of_two(*sides))
+    assert {cell.what.suite for cell in made_.cells} == {"lm_eval/pocket_sums"}
+    assert {cell.metric for cell in made_.cells} == {
+        "exact_match,strict-match",
+        "exact_match,flexible-extract",
+    }
+    assert made_.missing == []
+    assert sorted(made_.aside) == [
+        f"lm_eval/pocket_sums, unparsed,{by}: left out: no question has a value of its own"
+        for by in ("flexible-extract", "strict-match")
+    ]
+    for cell in made_.cells:
+        for name, value in (("none", cell.found.first), ("ada_rk", cell.found.second)):
+            numbers = made(swept, suite="lm_eval/pocket_sums", defense=name, step=made_.step)
+            assert value == pytest.approx(numbers[cell.metric]["value"])
+            assert cell.found.n == numbers[cell.metric]["n"] == 6
+
+
 def test_nothing_is_measured_twice_and_what_changed_is_measured_again(swept, tmp_path, monkeypatch):
     run = Path(shutil.copytree(swept, tmp_path / "run"))
     before = (run / "measurements.jsonl").read_bytes()
@@ -390,6 +413,27 @@ def test_a_groups_members_have_their_own_numbers_and_one_label_each(folder, tmp_
     assert found["lm_eval/pocket_sums"].version.endswith(" of=both")
     assert {m.n for each in found.values() for m in each.numbers} <= {4, 8}
     assert [part.task_name for part in guarded.parts] == ["pocket_sums"]
+
+
+def test_a_swept_group_is_one_comparison_and_what_it_has_no_number_of_is_its_members(
+    trained_run, folder, tmp_path
+):
+    aggregate = [{"metric": "acc", "weight_by_size": True}]
+    group = {"group": "both", "task": ["pocket_choices", "pocket_sums"], "aggregate_metric_list": aggregate}
+    for file in folder.glob("*.yaml"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(group))
+    task = {"name": "both", "path": str(tmp_path), "limit": 4, "max_new_tokens": 8, "batch_size": 4}
+    run = prepared(trained_run, tmp_path, tasks=[task])
+    assert measure(run).missing == []
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    made_ = compare(Sides.of_two(Side(run=run), Side(run=other)))
+    assert {(cell.what.suite, cell.metric) for cell in made_.cells} == {
+        ("lm_eval/both", "acc,none"), ("lm_eval/pocket_choices", "acc_norm,none"),
+        ("lm_eval/pocket_sums", "exact_match,strict-match"), ("lm_eval/pocket_sums", "exact_match,flexible-extract"),
+    }  # fmt: skip
+    assert made_.missing == []
+    assert {(cell.found.difference, cell.found.p) for cell in made_.cells} == {(0.0, 1.0)}
 
 
 @pytest.mark.parametrize(

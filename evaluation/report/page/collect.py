@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from erosion.evaluation.completeness import Completeness, completeness
@@ -18,6 +19,7 @@ from erosion.evaluation.report.page.hypotheses import hypothesis_parts
 from erosion.evaluation.report.page.judges_parts import judge_parts
 from erosion.evaluation.report.page.measurements import measurement_grid
 from erosion.evaluation.report.page.origins import origin_parts
+from erosion.evaluation.report.page.paired_blocks import Block, blocks
 from erosion.evaluation.report.page.paired_parts import paired_parts
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.samples import Stored, sample_parts
@@ -45,6 +47,11 @@ class Compared:
     stored: Stored
     studies: tuple[tuple[Study, Path], ...] = ()
     safe: bool = False
+
+    @cached_property
+    def paired(self) -> tuple[Block, ...]:
+        """What is compared prompt by prompt."""
+        return tuple(blocks(self.groups))
 
 
 def checked(runs: Sequence[Run]) -> dict[str, Completeness | str]:
@@ -81,7 +88,7 @@ def _sections(given: Compared) -> list[Section]:
         ("depth", "Depth of the forced start", depth_parts(groups)),
         ("utility", "Utility and over-refusal", [*utility_figures(groups), *tradeoff_parts(groups)]),
         ("judges", "Judges", judge_parts(groups)),
-        ("paired", "Paired comparison", paired_parts(groups)),
+        ("paired", "Paired comparison", paired_parts(given.paired, len(groups))),
         ("origins", "Recipes, provenance, costs", origins),
         ("hypotheses", "Hypotheses", hypothesis_parts(given.studies)),
         ("measurements", "Measurements", [measurement_grid(runs)]),

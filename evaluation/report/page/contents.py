@@ -213,7 +213,20 @@ class Grid:
         return len(self.columns[0].values)
 
 
-Part = Text | Heading | Table | Figure | Picker | Grid
+@dataclass(frozen=True, kw_only=True)
+class Folded:
+    """Words and tables that open on demand; on paper they are open.
+
+    Attributes:
+        says: What they are about; the caption of its table, where there is one.
+        parts: In order.
+    """
+
+    says: str
+    parts: tuple[Text | Table, ...]
+
+
+Part = Text | Heading | Table | Figure | Picker | Grid | Folded
 
 
 @dataclass(frozen=True, kw_only=True)

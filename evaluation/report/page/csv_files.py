@@ -10,21 +10,24 @@ from typing import Any
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.report.page.collect import Compared
 from erosion.evaluation.report.page.completeness_parts import status_rows
+from erosion.evaluation.report.paired import FIELDS, paired_lines
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula."""
 
 
 def csv_files(given: Compared) -> dict[str, str]:
-    """By file name: every measurement, every expected cell and, in a safe release, every answer's labels."""
+    """By file name: measurements, expected cells, paired comparisons and, in a safe release, every label."""
     measured = [
         {**line.line(), "packages": None, "run": run.name} for run in given.runs for line in run.measured
     ]
     names = [name for name in Measurement.__dataclass_fields__ if name != "packages"]
     cells = status_rows(given.complete)
+    paired = [line for block in given.paired for made in block.made for line in paired_lines(made)]
     files = {
         "measurements.csv": _csv(measured, names),
         "completeness.csv": _csv(cells, list(cells[0]) if cells else []),
+        "paired.csv": _csv(paired, FIELDS),
     }
     if given.safe and given.stored.rows:
         files["samples.csv"] = _csv(given.stored.rows, list(given.stored.rows[0]))

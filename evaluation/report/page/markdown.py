@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from erosion.evaluation.report.page.contents import Figure, Grid, Heading, Page, Part, Picker, Table, Text
+from erosion.evaluation.report.page.contents import (
+    Figure,
+    Folded,
+    Grid,
+    Heading,
+    Page,
+    Part,
+    Picker,
+    Table,
+    Text,
+)
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
 FILES = {"measurements": "measurements.csv", "samples": "samples.csv"}
@@ -42,6 +52,9 @@ def _part(part: Part, *, safe: bool) -> Iterator[str]:
                 yield from ("", escaped(part.note))
         case Picker():
             yield f"{escaped(part.title)}: {len(part.figures)} curves, in `measurements.csv`."
+        case Folded():
+            for each in part.parts:
+                yield from (*_part(each, safe=safe), "")
         case Grid():
             yield _grid(part, safe=safe)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erosion.evaluation.judging import measured_cells
-from erosion.evaluation.paired_cells import CellMissing, Side, rows_of
+from erosion.evaluation.paired_suites import suite_cells
+from erosion.evaluation.pairing import CellMissing
 from erosion.evaluation.report.page.contents import Column, Grid, Part, Text, choices
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.wording import guard
@@ -49,11 +49,11 @@ def stored(runs: Sequence[Run], *, most: int, safe: bool) -> Stored:
     """
     cells, gone = [], []
     for run in runs:
-        for line in measured_cells(run.path):
+        for cell in suite_cells(run.path):
             try:
-                cells.append((run, rows_of(Side(run=run.path), line)))
+                cells.append((run, cell.rows()))
             except CellMissing as error:
-                gone.append(f"{run.name}, step {line['step']}: {error}")
+                gone.append(f"{run.name}, step {cell.step}: {error}")
     each = _each([len(rows) for _, rows in cells], most)
     made = tuple(_row(run, row) for run, rows in cells for row in rows[:each])
     kept = tuple(_hashed(row) for row in _without_ids(made)) if safe else made

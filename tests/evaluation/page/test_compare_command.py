@@ -15,10 +15,10 @@ def run(*words):
     return main(["compare", *map(str, words)])
 
 
-def test_a_report_is_a_page_a_text_and_two_tables(two_runs, tmp_path, capsys):
+def test_a_report_is_a_page_a_text_and_three_tables(two_runs, tmp_path, capsys):
     assert run(*two_runs, "--out", tmp_path / "report") == 0
     names = sorted(file.name for file in (tmp_path / "report").iterdir())
-    assert names == ["completeness.csv", "index.html", "measurements.csv", "report.md"]
+    assert names == ["completeness.csv", "index.html", "measurements.csv", "paired.csv", "report.md"]
     assert str(tmp_path / "report" / "index.html") in capsys.readouterr().out
 
 
