@@ -73,7 +73,7 @@ def crossed_curve(
     by_seed, by_prompt = (_ratio(sums.sum(axis), counts.sum(axis)) @ combine.T for axis in (0, 1))
     made = resampled(sums, counts, drawn) @ combine.T
     found: list[Interval] = []
-    is_rate = bool(np.isin(sums, (0, 1)).all() and (counts <= 1).all())
+    is_rate = bool(np.isclose(sums * (counts - sums), 0).all())
     for resamples, prompts, seeds in zip(made.T, by_prompt.T, by_seed.T, strict=True):
         value = float(seeds.mean())
         if float(np.ptp(resamples)) <= NO_WIDTH:

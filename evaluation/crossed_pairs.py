@@ -91,7 +91,7 @@ def _reached(made: np.ndarray) -> float:
 
 
 def _table(by_seed: Sequence[Pairs]) -> tuple[np.ndarray, np.ndarray]:
-    """Differences and whether there is one, prompts down and seeds across."""
+    """Differences and how many there are, summed by prompt: prompts down and seeds across."""
     import numpy as np
 
     names = dict.fromkeys(prompt for pairs in by_seed for prompt in pairs.prompts)
@@ -99,5 +99,6 @@ def _table(by_seed: Sequence[Pairs]) -> tuple[np.ndarray, np.ndarray]:
     apart, held = np.zeros((2, len(down), len(by_seed)))
     for across, pairs in enumerate(by_seed):
         rows = [down[prompt] for prompt in pairs.prompts]
-        apart[rows, across], held[rows, across] = np.subtract(pairs.second, pairs.first), 1.0
+        np.add.at(apart[:, across], rows, np.subtract(pairs.second, pairs.first))
+        np.add.at(held[:, across], rows, 1.0)
     return apart, held

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -54,7 +54,8 @@ class Values:
         judge: Whose verdicts they count.
         is_rate: Whether every value is 0 or 1.
         alike: What must be equal on both sides, by its name, such as a judge's version.
-        by_prompt: The values; None where a prompt is unscored.
+        by_prompt: The values by case; None where one is unscored.
+        asked: The prompt of each case, where several may have one; empty where every case is its own.
     """
 
     metric: str
@@ -63,6 +64,7 @@ class Values:
     is_rate: bool
     alike: Mapping[str, str]
     by_prompt: Mapping[Prompt, float | None]
+    asked: Mapping[Prompt, Hashable] = field(default_factory=dict)
 
 
 class Cell(Protocol):

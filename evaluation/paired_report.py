@@ -192,7 +192,9 @@ def _compared(what: What, cells: Sequence[Cell], judge: str | None) -> Compared:
     found = [cell.values(judge=judge, guarded=guarded) for cell in cells]
     for each in found[1:]:
         check_alike(found[0], each)
-    pairs = tuple(paired(a.by_prompt, b.by_prompt) for a, b in zip(found[::2], found[1::2], strict=True))
+    pairs = tuple(
+        paired(a.by_prompt, b.by_prompt, a.asked) for a, b in zip(found[::2], found[1::2], strict=True)
+    )
     first = found[0]
     return Compared(
         what=what, metric=first.metric, higher_is=first.higher_is, judge=first.judge, pairs=pairs,
@@ -205,7 +207,9 @@ def _found(by_seed: Sequence[Pairs], values: Sequence[Values]) -> Difference:
 
     if len(by_seed) > 1:
         return crossed_difference(by_seed)
-    (pairs,), is_rate = by_seed, all(each.is_rate for each in values)
-    if len(pairs.first) < (1 if is_rate else 2):
-        raise CellMissing(f"{len(pairs.first)} prompts are scored on both sides, {pairs.unscored} are not")
+    (pairs,) = by_seed
+    is_rate = all(each.is_rate for each in values) and not pairs.shares_prompts
+    if len(set(pairs.prompts)) < (1 if is_rate else 2):
+        count = len(set(pairs.prompts))
+        raise CellMissing(f"{count} prompts are scored on both sides, {pairs.unscored} answers are not")
     return rates(pairs) if is_rate else scores(pairs, rng=np.random.default_rng(SEED))

@@ -10,6 +10,7 @@ from typing import Any
 from erosion.evaluation import suites as suite_files
 from erosion.evaluation.aggregate import SCORES
 from erosion.evaluation.answers import sample_path
+from erosion.evaluation.by_prompt import prompts_of
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.judge import tells_of
 from erosion.evaluation.judge_numbers import asked_of
@@ -67,11 +68,12 @@ class SuiteCell:
         suite: Suite = find(suite_files, self.what.suite, "suite").SUITE
         told, own = asked_of(tells_of(key), suite), self.line["version"].split()[0]
         metric = "refused_or_halted_rate" if told.metric == "refusal_rate" and guarded else told.metric
-        values = ((tuple(row[name] for name in OF_A_PROMPT), row_value(row, metric, key)) for row in rows)
+        cases = [tuple(row[name] for name in OF_A_PROMPT) for row in rows]
+        values = zip(cases, (row_value(row, metric, key) for row in rows), strict=True)
         return Values(
             metric=metric, higher_is=told.higher_is, judge=key, is_rate=metric not in SCORES,
             alike={f"the versions of {key}": version, "the suite's versions": own},
-            by_prompt=by_prompt(values),
+            by_prompt=by_prompt(values), asked=dict(zip(cases, prompts_of(rows), strict=True)),
         )  # fmt: skip
 
     def rows(self) -> list[Row]:

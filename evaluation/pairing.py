@@ -33,7 +33,8 @@ class Pairs:
         unscored: Common prompts left out, as a side has no verdict there.
         only_first: Prompts that only the first side has.
         only_second: Prompts that only the second side has.
-        prompts: What the values are of; one prompt under several seeds is matched by it.
+        prompts: The prompt behind each value. Several forced answers to one are no independent cases, and
+            under several seeds a prompt is the same one.
     """
 
     first: tuple[float, ...]
@@ -41,7 +42,12 @@ class Pairs:
     unscored: int
     only_first: int
     only_second: int
-    prompts: tuple[Prompt, ...] = ()
+    prompts: tuple[Hashable, ...] = ()
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether a prompt stands behind several values."""
+        return len(set(self.prompts)) < len(self.prompts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +79,17 @@ class Difference:
     detectable: float | None
 
 
-def paired(first: Mapping[Prompt, float | None], second: Mapping[Prompt, float | None]) -> Pairs:
-    """Matches two sides' values, None where a prompt is unscored, prompt by prompt.
+def paired(
+    first: Mapping[Prompt, float | None],
+    second: Mapping[Prompt, float | None],
+    asked: Mapping[Prompt, Hashable] | None = None,
+) -> Pairs:
+    """Matches two sides' values, None where one is unscored, case by case.
+
+    Args:
+        first: One side's.
+        second: The other's.
+        asked: The prompt of each case; every case is its own when None.
 
     Raises:
         CellMissing: No common prompt.
@@ -87,7 +102,8 @@ def paired(first: Mapping[Prompt, float | None], second: Mapping[Prompt, float |
     return Pairs(
         first=tuple(a for _, a, _ in scored), second=tuple(b for _, _, b in scored),
         unscored=len(both) - len(scored), only_first=len(first) - len(common),
-        only_second=len(second) - len(common), prompts=tuple(prompt for prompt, _, _ in scored),
+        only_second=len(second) - len(common),
+        prompts=tuple((asked or {}).get(prompt, prompt) for prompt, _, _ in scored),
     )  # fmt: skip
 
 
@@ -131,8 +147,11 @@ def rates(pairs: Pairs) -> Difference:
 def scores(pairs: Pairs, *, rng: np.random.Generator, draws: int = DRAWS) -> Difference:
     """The difference of two mean scores: a paired bootstrap's interval and a sign-flip permutation test.
 
+    All values of a prompt are drawn, and change sign, together. So it is for rates too where prompts stand
+    behind several values.
+
     Args:
-        pairs: Of scores.
+        pairs: Of scores, or of 0 and 1.
         rng: Decides what is drawn.
         draws: Resamples and permutations; all permutations are made where there are no more.
 
@@ -143,16 +162,27 @@ def scores(pairs: Pairs, *, rng: np.random.Generator, draws: int = DRAWS) -> Dif
     from scipy.stats import permutation_test
 
     n, gained, lost = _counted(pairs)
-    apart = np.subtract(pairs.second, pairs.first)
-    value, low, high = clustered(apart.tolist(), range(n), rng=rng, draws=draws)
+    apart, prompts = np.subtract(pairs.second, pairs.first), pairs.prompts or range(n)
+    value, low, high = clustered(apart.tolist(), prompts, rng=rng, draws=draws)
+    sums, sizes = _by_cluster(apart, prompts)
     test = permutation_test(
-        (apart,), np.mean, permutation_type="samples", vectorized=True, n_resamples=draws, random_state=rng
+        (sums,), np.mean, permutation_type="samples", vectorized=True, n_resamples=draws, random_state=rng
     )
+    spread = float((sums - sizes * value).std(ddof=1)) * len(sums) / n
     return Difference(
         n=n, first=math.fsum(pairs.first) / n, second=math.fsum(pairs.second) / n, difference=value, low=low,
         high=high, p=float(test.pvalue), gained=gained, lost=lost,
-        detectable=paired_means(n, float(apart.std(ddof=1))),
+        detectable=paired_means(len(sums), spread),
     )  # fmt: skip
+
+
+def _by_cluster(values: np.ndarray, prompts: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and sizes by prompt."""
+    import numpy as np
+
+    number = {prompt: at for at, prompt in enumerate(dict.fromkeys(prompts))}
+    place = [number[prompt] for prompt in prompts]
+    return np.bincount(place, weights=values), np.bincount(place).astype(float)
 
 
 def newcombe(both: int, gained: int, lost: int, n: int) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erosion.evaluation.answers import sample_path
+from erosion.evaluation.by_prompt import prompts_of
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.records import LM_EVAL, Measurement
 from erosion.evaluation.row_values import OF_ROWS, row_value
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 Row = dict[str, Any]
-Values = dict[str, float]
-"""A value by prompt."""
+Values = dict[str, tuple[float, int]]
+"""By prompt: its values summed, and how many they are, as several forced answers to one may be."""
 
 
 def values_by_prompt(
@@ -62,11 +63,11 @@ def table_of(held: Sequence[Sequence[Values | None]]) -> tuple[np.ndarray, np.nd
     if len(prompts) < 2:
         return None
     down = {prompt: at for at, prompt in enumerate(prompts)}
-    table = np.full((len(down), len(found), len(found[0])), np.nan)
+    table = np.zeros((2, len(down), len(found), len(found[0])))
     for across, own in enumerate(found):
         for along, values in enumerate(own):
-            table[[down[prompt] for prompt in values], across, along] = list(values.values())
-    return np.nan_to_num(table), np.isfinite(table).astype(float)
+            table[:, [down[prompt] for prompt in values], across, along] = np.transpose(list(values.values()))
+    return table[0], table[1]
 
 
 def _rows(file: Path, lines: Sequence[Measurement]) -> list[Row]:
@@ -85,11 +86,19 @@ def _rows(file: Path, lines: Sequence[Measurement]) -> list[Row]:
 def _values(rows: Sequence[Row], line: Measurement) -> Values | None:
     if rows and "metrics" not in rows[0] and line.metric.rpartition(":")[2] not in OF_ROWS:
         return None
-    given = {_prompt(row): row_value(row, line.metric, line.judge) for row in rows}
-    found = {prompt: float(value) for prompt, value in given.items() if value is not None}
-    same = bool(found) and math.isclose(math.fsum(found.values()) / len(found), line.value, abs_tol=1e-9)
-    return found if same else None
+    values = [row_value(row, line.metric, line.judge) for row in rows]
+    own = [(prompt, value) for prompt, value in zip(_prompts(rows), values, strict=True) if value is not None]
+    mean = math.fsum(value for _, value in own) / len(own) if own else math.nan
+    if not math.isclose(mean, line.value, abs_tol=1e-9):
+        return None
+    found: dict[str, list[float]] = {}
+    for prompt, value in own:
+        found.setdefault(prompt, []).append(value)
+    return {prompt: (math.fsum(each), len(each)) for prompt, each in found.items()}
 
 
-def _prompt(row: Row) -> str:
-    return str(row["prompt"]) if "prompt" in row else f"{row['doc_id']} {row['doc_hash']} {row['filter']}"
+def _prompts(rows: Sequence[Row]) -> list[str]:
+    """The prompt of each row: of a suite the conversation, of a task the question under a filter."""
+    if rows and "prompt" in rows[0]:
+        return prompts_of(rows)
+    return [f"{row['doc_id']} {row['doc_hash']} {row['filter']}" for row in rows]

@@ -25,7 +25,7 @@ def row(number: int, label: str, *, suite: str, defense: str, step: int, score: 
     judge = JUDGES.get(suite, "rouge1")
     return {
         "step": step, "stamp": f"{step} {defense}", "prompt": f"{suite} {number}", "suite": suite, "id": f"case-{number}",
-        "defense": defense, "depth": 0, "attack": "none", "wrapper": "none", "messages": [], "prefill": "", "text": "-",
+        "defense": defense, "depth": 0, "attack": "none", "wrapper": "none", "messages": [{"role": "user", "content": f"prompt {number}"}], "prefill": "", "text": "-",
         "token_ids": [1], "stopped_by": "length", "halted_at": None, "checks": {}, "label": label, "judge": judge,
         "verdicts": {judge: {"label": label, "detail": "", "score": score}}, "log_odds": None,
     }  # fmt: skip
@@ -217,7 +217,7 @@ def test_nothing_scored_on_both_sides_is_one_clear_sentence(tmp_path, capsys):
     measure(tmp_path / "a", "uc")
     measure(tmp_path / "b", "cu")
     assert main(["paired", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
-    assert "0 prompts are scored on both sides, 2 are not" in capsys.readouterr().err
+    assert "0 prompts are scored on both sides, 2 answers are not" in capsys.readouterr().err
 
 
 def test_a_suite_that_a_guard_cannot_change_is_not_missing_under_it(runs, capsys):

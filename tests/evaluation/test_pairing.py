@@ -106,3 +106,32 @@ def test_holm_by_hand():
 def test_nothing_scored_is_an_error_and_never_zero():
     with pytest.raises(ValueError, match="undefined"):
         rates(pairs(0, 0, 0, 0))
+
+
+def test_answers_to_one_prompt_are_drawn_and_flipped_together():
+    """Twelve prompts of one to three answers, against resampling and flipping written out."""
+    rng = np.random.default_rng(3)
+    prompts = [prompt for prompt in range(12) for _ in range(1 + prompt % 3)]
+    second = np.repeat(rng.random(12) < 0.4, [1 + prompt % 3 for prompt in range(12)]).astype(float)
+    first = np.zeros(len(second))
+    pairs = Pairs(
+        first=tuple(first),
+        second=tuple(second),
+        unscored=0,
+        only_first=0,
+        only_second=0,
+        prompts=tuple(prompts),
+    )
+    assert pairs.shares_prompts
+    found = scores(pairs, rng=np.random.default_rng(0))
+    by_prompt = [second[np.array(prompts) == prompt] for prompt in range(12)]
+    flipped = [
+        abs(sum(sign * own.sum() for sign, own in zip(signs, by_prompt, strict=True)))
+        for signs in itertools.product((1, -1), repeat=12)
+    ]
+    assert found.p == pytest.approx(np.mean(np.array(flipped) >= second.sum() - 1e-9))
+    drawn = [np.concatenate([by_prompt[at] for at in rng.integers(0, 12, 12)]).mean() for _ in range(4000)]
+    assert found.difference == pytest.approx(second.mean())
+    assert found.low <= np.quantile(drawn, 0.03) < np.quantile(drawn, 0.97) <= found.high
+    alone = rates(pairs)
+    assert found.high - found.low > alone.high - alone.low, "independent rows would be surer than they may be"

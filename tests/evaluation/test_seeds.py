@@ -189,6 +189,22 @@ def test_one_rung_alone_is_the_crossed_bootstrap_of_its_rows(runs):
         assert (curve.lows[rung], curve.highs[rung]) == pytest.approx((low, high), abs=0.04)
 
 
+def test_forced_answers_to_one_prompt_are_drawn_together(runs):
+    """Six answers to three prompts, two each: the crossed bootstrap of the rows has three prompts."""
+    for file in (file for run in runs for file in (run / "samples").iterdir()):
+        held = read_lines(file)
+        asked = [[{"role": "user", "content": f"prompt {at // 2}"}] for at in range(len(held))]
+        write_lines(file, [{**row, "messages": talk} for row, talk in zip(held, asked, strict=True)])
+    curve = by_metric(seed_curves(seed_groups(runs)[0]))["refusal_rate"]
+    answers, seeds = np.indices((6, 5))
+    for rung in range(3):
+        values = LABELS[:, :, rung].astype(float).ravel().tolist()
+        prompts = (answers // 2).ravel().tolist()
+        value, low, high = crossed(values, prompts, seeds.ravel().tolist(), rng=np.random.default_rng(1))
+        assert curve.values[rung] == pytest.approx(value)
+        assert (curve.lows[rung], curve.highs[rung]) == pytest.approx((low, high), abs=0.04)
+
+
 def test_a_group_s_curves_come_from_the_rows_where_rows_have_the_number(runs):
     found = by_metric(seed_curves(seed_groups(runs)[0]))
     assert {name: curve.over for name, curve in found.items()} == {

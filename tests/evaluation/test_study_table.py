@@ -44,7 +44,7 @@ def test_where_rows_are_known_prompts_and_seeds_are_crossed():
     given = [
         replace(
             entry(float(areas[:, n].mean()), arm="a", seed=str(n)), weights=weights,
-            behind=tuple({f"p{p}": float(table[p, n, r]) for p in range(8)} for r in range(2)),
+            behind=tuple({f"p{p}": (float(table[p, n, r]), 1) for p in range(8)} for r in range(2)),
         )
         for n in range(5)
     ]  # fmt: skip
