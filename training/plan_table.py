@@ -24,11 +24,10 @@ def work_table(run: RunPlan) -> Table:
     for name in ("depth", "prompts a rung", "prompts", "tokens read", "new tokens at most"):
         grid.add_column(name, justify="right", no_wrap=True)
     for each in run.work:
-        read, written = (_count(None if n is None else n * run.rungs) for n in (each.read, each.written))
-        grid.add_row(
-            each.suite, each.defense, each.wrapper, str(each.depth), _count(each.prompts),
-            _count(each.prompts * run.rungs), read, written,
-        )  # fmt: skip
+        counts = (each.prompts, each.read, each.written)
+        asked, read, written = (_count(None if n is None else n * run.rungs) for n in counts)
+        where = (each.suite, each.defense, each.wrapper, str(each.depth))
+        grid.add_row(*where, _count(each.prompts), asked, read, written)
     if run.probe:
         grid.add_row("probe", "once", "", "", "", "", _count(run.probe), "0")
     return grid
@@ -52,11 +51,16 @@ def sentences(runs: Sequence[RunPlan], speed: Speed | None) -> Iterator[str]:
     steps, tokens = sum(run.training.steps for run in runs), sum(run.training.tokens for run in runs)
     yield f"runs: {len(runs)}; rungs: {sum(run.rungs for run in runs)}; cells: {_count(cells)}"
     yield f"measuring: {_count(prompts)} prompts, {_count(read)} tokens read, {_count(written)} new at most"
-    if any(work.read is None for run in runs for work in run.work):
-        yield "  without lm-eval's tasks, whose tokens are not known before it puts its questions"
+    for why in _unknown(runs):
+        yield f"  without {why}"
     yield f"training: {_count(steps)} steps, {_count(tokens)} tokens in one process"
     yield from _disk(runs)
     yield _time(runs, speed)
+
+
+def _unknown(runs: Sequence[RunPlan]) -> list[str]:
+    """Why something could not be counted, each reason once."""
+    return list(dict.fromkeys(work.unknown for run in runs for work in run.work if work.unknown))
 
 
 def _disk(runs: Sequence[RunPlan]) -> Iterator[str]:
@@ -77,7 +81,7 @@ def _time(runs: Sequence[RunPlan], speed: Speed | None) -> str:
         f"estimated from {speed.took:.0f} s of timing: {_rate(speed.read)} tokens read and "
         f"{_rate(speed.write)} written a second, {speed.step:.2f} s a training step"
     )
-    beside = ["start-up", "figures"] + ["lm-eval's tasks"] * any(w.read is None for r in runs for w in r.work)
+    beside = ["start-up", "figures"] + ["what was not counted"] * bool(_unknown(runs))
     return f"time: about {_duration(whole)} in one process, {basis}; {' and '.join(beside)} come on top"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.cells import Cell
+from erosion.evaluation.models import load_config
 from erosion.evaluation.planned import Planned
 from erosion.evaluation.workload import Work, probe_tokens, suite_work, task_work
 from erosion.recipes.parsing import read_yaml
@@ -62,17 +63,17 @@ class RunPlan:
 
     @property
     def prompts(self) -> int:
-        """Prompts over all rungs."""
-        return self.rungs * sum(work.prompts for work in self.work)
+        """Prompts over all rungs, those that are not known left out."""
+        return self.rungs * sum(work.prompts or 0 for work in self.work)
 
     @property
     def read(self) -> int:
-        """Tokens read over all rungs at most, lm-eval's left out."""
+        """Tokens read over all rungs at most, those that are not known left out."""
         return self.probe + self.rungs * sum(work.read or 0 for work in self.work)
 
     @property
     def written(self) -> int:
-        """Tokens written over all rungs at most, lm-eval's left out."""
+        """Tokens written over all rungs at most, those that are not known left out."""
         return self.rungs * sum(work.written or 0 for work in self.work)
 
 
@@ -126,7 +127,9 @@ def _run_plan(name: str, recipe: Recipe, known: dict[str, tuple[Planned, int]]) 
 def _beside(planned: Planned, cells: Sequence[Cell], length: int) -> list[Work]:
     """What is measured beside the suites: lm-eval's tasks and the attack's progress, under two models."""
     recipe = planned.grid.recipe
-    tasks = [work for task in planned.grid.tasks if (work := task_work(task)) is not None]
+    config = load_config(recipe.model, planned.options)
+    found = [task_work(task, planned.tokenizer, config) for task in planned.grid.tasks]
+    tasks = [work for work in found if work is not None]
     rows = recipe.evaluation.progress_rows
     progress = Work(suite="trained_on", defense="none", prompts=rows, read=2 * rows * length, written=0)
     return [*tasks, progress] if rows else tasks

@@ -50,7 +50,7 @@ class Speed:
     def seconds(self, run: RunPlan) -> float:
         """What a run takes by this speed, if every answer is as long as it may be.
 
-        Start-up, a probe's classifier, figures and lm-eval's tasks are not in it. On the embedded model, on a
+        Start-up, a probe's classifier and figures are not in it. On the embedded model, on a
         busy CPU, a run took 1.4 times this for training and measuring, and 1.8 times from start to end.
         """
         measuring = run.read * self.read + run.written * self.write

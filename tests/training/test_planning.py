@@ -1,5 +1,6 @@
 """What a run will take, against what a run took."""
 
+import json
 import re
 from pathlib import Path
 
@@ -106,3 +107,56 @@ def test_a_study_is_all_its_runs_and_the_starts_they_train_from(write_recipe, tm
 def test_a_mistake_is_said_before_anything_starts(write_recipe, capsys):
     assert main(["plan", str(write_recipe(evaluation={"suites": ["pocket/refusals"]}))]) == 2
     assert "did you mean 'pocket/refusal'" in capsys.readouterr().err
+
+
+SUMS = {
+    "task": "velin_sums", "dataset_path": "json", "test_split": "test", "output_type": "generate_until",
+    "doc_to_text": "{{question}}", "doc_to_target": "{{answer}}", "generation_kwargs": {"until": ["\n\n"], "max_gen_toks": 30},
+    "metric_list": [{"metric": "exact_match"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def sums(tmp_path) -> dict[str, object]:
+    """A task of lm-eval over a local file."""
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(
+        "".join(json.dumps({"question": f"{n} keys , then one", "answer": n + 1}) + "\n" for n in range(5))
+    )
+    own = {**SUMS, "dataset_kwargs": {"data_files": {"test": str(questions)}}}
+    (tmp_path / "velin_sums.yaml").write_text(yaml.safe_dump(own))
+    return {"name": "velin_sums", "path": str(tmp_path), "chat_template": True}
+
+
+def test_tasks_of_lm_eval_are_counted_and_bound_what_they_then_take(write_recipe, sums):
+    pytest.importorskip("lm_eval", reason="the extra `utility` is not installed")
+    asked = {
+        "suites": [],
+        "tasks": [sums],
+        "defenses": ["none", "ada_rk"],
+        "batch_size": 2,
+        "limit": 5,
+        "progress_rows": 0,
+    }
+    recipe = write_recipe(ladder=[0, 2], max_steps=2, evaluation=asked)
+    (planned,) = plan(recipe)
+    alone, guarded = planned.work
+    assert run(recipe) == []
+    costs = read_lines(planned.recipe.output_dir / "costs.jsonl")
+    for line in costs:
+        work = alone if line["defense"] == "none" else guarded
+        assert line["prompts"] == work.prompts == 5
+        assert line["prompt_tokens"] == alone.read
+        assert line["generated_tokens"] <= alone.written == 5 * 30
+    assert guarded.read > alone.read
+    assert guarded.written == alone.written + 5 * 20
+
+
+def test_a_task_whose_data_cannot_be_reached_is_named_and_the_plan_goes_on(write_recipe, capsys):
+    pytest.importorskip("lm_eval", reason="the extra `utility` is not installed")
+    asked = {"suites": ["pocket/choice"], "tasks": ["gsm8k"], "limit": 2, "progress_rows": 0}
+    assert main(["plan", str(write_recipe(evaluation=asked)), "--timing"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"lm_eval/gsm8k +│ none +│ none +│ +0 │ +\? │ +\? │ +\? │ +\? │", said)
+    assert re.search(r"without lm_eval/gsm8k, none: \w+: .*gsm8k", said)
+    assert "what was not counted" in said
