@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from erosion.training.planning import RunPlan
+from erosion.training.timing import Speed, timed_as
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from erosion.training.timing import Speed
 
 UNKNOWN = "?"
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -44,8 +43,13 @@ def runs_table(runs: Sequence[RunPlan]) -> Table:
     return grid
 
 
-def sentences(runs: Sequence[RunPlan], speed: Speed | None) -> Iterator[str]:
-    """What all runs take together: measuring, training, disk and time, and what the time rests on."""
+def sentences(runs: Sequence[RunPlan], speeds: Mapping[str, Speed]) -> Iterator[str]:
+    """What all runs take together: measuring, training, disk and time, and what the time rests on.
+
+    Args:
+        runs: The runs.
+        speeds: Of their models, by `timed_as`; those that were not timed are missing.
+    """
     cells, prompts = sum(run.rungs * len(run.work) for run in runs), sum(run.prompts for run in runs)
     read, written = sum(run.read for run in runs), sum(run.written for run in runs)
     steps, tokens = sum(run.training.steps for run in runs), sum(run.training.tokens for run in runs)
@@ -55,7 +59,7 @@ def sentences(runs: Sequence[RunPlan], speed: Speed | None) -> Iterator[str]:
         yield f"  without {why}"
     yield f"training: {_count(steps)} steps, {_count(tokens)} tokens in one process"
     yield from _disk(runs)
-    yield _time(runs, speed)
+    yield from _time(runs, speeds)
 
 
 def _unknown(runs: Sequence[RunPlan]) -> list[str]:
@@ -73,20 +77,41 @@ def _disk(runs: Sequence[RunPlan]) -> Iterator[str]:
     )
 
 
-def _time(runs: Sequence[RunPlan], speed: Speed | None) -> str:
-    if speed is None:
-        return "time: unknown, since nothing was timed on this machine; --timing loads the model and times it"
-    whole = sum(speed.seconds(run) for run in runs)
-    basis = (
-        f"estimated from {speed.took:.0f} s of timing: {_rate(speed.read)} tokens read and "
-        f"{_rate(speed.write)} written a second, {speed.step:.2f} s a training step"
+def _time(runs: Sequence[RunPlan], speeds: Mapping[str, Speed]) -> Iterator[str]:
+    timed = [(run, speeds[timed_as(run.recipe)]) for run in runs if timed_as(run.recipe) in speeds]
+    others = list(dict.fromkeys(run.recipe.model for run in runs if timed_as(run.recipe) not in speeds))
+    if timed:
+        beside = ["start-up", "figures"] + ["what was not counted"] * bool(_unknown(runs))
+        seconds = sum(speed.seconds(run) for run, speed in timed)
+        yield (
+            f"time: about {_duration(seconds)} in one process, {_basis(timed)}; {' and '.join(beside)} "
+            "come on top"
+        )
+    if others:
+        names = ", ".join(others)
+        why = f"since {names} was not timed on this machine; --timing loads and times it"
+        yield f"time{f' of {len(runs) - len(timed)} more runs' if timed else ''}: unknown, {why}"
+
+
+def _basis(timed: Sequence[tuple[RunPlan, Speed]]) -> str:
+    """What an estimate rests on: the numbers of one model, or how far those of several are apart."""
+    used = list(dict.fromkeys(speed for _, speed in timed))
+    steps = [speed.train * run.training.tokens / max(1, run.training.steps) for run, speed in timed]
+    several = f" of {len(used)} models" if len(used) > 1 else ""
+    return (
+        f"estimated from {sum(speed.took for speed in used):.0f} s of timing{several}: "
+        f"{_rates([speed.read for speed in used])} tokens read and {_rates([speed.write for speed in used])} "
+        f"written a second, {_span(f'{min(steps):.2f}', f'{max(steps):.2f}')} s a training step"
     )
-    beside = ["start-up", "figures"] + ["what was not counted"] * bool(_unknown(runs))
-    return f"time: about {_duration(whole)} in one process, {basis}; {' and '.join(beside)} come on top"
 
 
-def _rate(seconds: float) -> str:
-    return f"{1 / seconds:,.0f}" if seconds else UNKNOWN
+def _rates(seconds: Sequence[float]) -> str:
+    """From the slowest to the fastest."""
+    return _span(*(f"{1 / each:,.0f}" if each else UNKNOWN for each in (max(seconds), min(seconds))))
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _duration(seconds: float) -> str:

@@ -74,7 +74,7 @@ def test_the_table_names_every_part_and_says_that_time_was_not_measured(recipe, 
     assert "persona" in said
     assert "runs: 1; rungs: 2" in said
     assert re.search(r"disk: .*KiB|MiB", said)
-    assert "time: unknown, since nothing was timed" in said
+    assert "time: unknown, since pocket was not timed on this machine" in said
     assert not (Path(yaml.safe_load(recipe.read_text())["output_dir"])).exists()
 
 
@@ -102,6 +102,41 @@ def test_a_study_is_all_its_runs_and_the_starts_they_train_from(write_recipe, tm
     assert "runs: 7; rungs: 14" in said
     assert "start-aligned" in said
     assert "training: 15 steps" in said
+
+
+def test_every_model_of_a_study_is_timed_once_and_a_start_s_runs_have_its_model(
+    write_recipe, tmp_path, monkeypatch
+):
+    from erosion.training import timing
+
+    asked = {"suites": ["pocket/choice"], "limit": 2, "progress_rows": 0}
+    write_recipe("base.yaml", ladder=[0, 2], max_steps=2, evaluation=asked)
+    write_recipe(
+        "start.yaml", ladder=[0, 3], max_steps=3, use_peft=False, model_name_or_path="pocket-random",
+        evaluation=asked,
+    )  # fmt: skip
+    rates = {name: {"set": {"learning_rate": rate}} for name, rate in (("slow", 1e-4), ("fast", 1e-3))}
+    study = {
+        "title": "two rates, two starts", "recipe": "base.yaml", "starts": {"raw": {"recipe": "start.yaml"}},
+        "axes": {"rate": rates, "start": {"own": {}, "raw": {"start": "raw"}}},
+        "columns": {"right": {"suite": "pocket/choice", "metric": "accuracy"}},
+    }  # fmt: skip
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    runs, timed = plan(tmp_path / "study.yaml"), []
+
+    def speed(run) -> timing.Speed:
+        timed.append(run.name)
+        return timing.Speed(load=0, read=len(timed), write=0, train=0, took=1)
+
+    monkeypatch.setattr(timing, "speed", speed)
+    found = timing.speeds(runs, None)
+    assert {run.name: run.recipe.model for run in runs} == {
+        "start-raw": "pocket-random", "slow-own": "pocket", "fast-own": "pocket",
+        "slow-raw": "pocket-random", "fast-raw": "pocket-random",
+    }  # fmt: skip
+    assert timed == ["start-raw", "fast-own", "fast-raw"]
+    assert [found[timing.timed_as(run.recipe)].read for run in runs] == [1, 2, 2, 3, 3]
+    assert timing.speeds(runs, False) == {}
 
 
 def test_a_mistake_is_said_before_anything_starts(write_recipe, capsys):
