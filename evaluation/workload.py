@@ -52,7 +52,7 @@ class Work:
     unknown: str = ""
 
 
-def suite_work(cell: Cell, cells: Sequence[Cell]) -> Work:
+def suite_work(cell: Cell, cells: Sequence[Cell], tokenizer: PreTrainedTokenizerBase) -> Work:
     """A suite's cell; `cells` are all of its recipe, since guards share the answers of an unguarded one."""
     defense: Defense = find(defenses, cell.options.name, "evaluation.defenses").make()
     read, new = sum(len(prompt.ids) for prompt in cell.prompts), cell.max_new_tokens
@@ -62,9 +62,10 @@ def suite_work(cell: Cell, cells: Sequence[Cell]) -> Work:
     if cell.openers is not None:
         read += read + len(cell.prompts) * sum(len(ids) for group in cell.openers for ids in group)
     if defense.halts_only:
-        again, ahead = len(cell.prompts) * new, _ahead(cell, defense)
-        written = ahead + (0 if _has_plain(cell, cells) else written)
-        read += again
+        again, ahead = _checked(defense, cell.options, tokenizer, len(cell.prompts) * _checks(cell))
+        again += (read + written) * (_checks(cell) if "model" in defense.honours else 1)
+        shares = _has_plain(cell, cells)
+        read, written = again + (0 if shares else read), ahead + (0 if shares else written)
     return Work(
         suite=cell.name, defense=cell.defense, wrapper=cell.wrapper, depth=cell.depth,
         prompts=len(cell.prompts), read=read, written=written, stored=_stored(cell),
@@ -99,7 +100,8 @@ def _task_work(task: TaskCell, tokenizer: PreTrainedTokenizerBase, config: Pretr
     defense: Defense = find(defenses, task.options.name, "evaluation.defenses").make()
     if defense.halts_only:
         checks = sum(longest // _interval(task.options) for longest in found.answers)
-        read, written = read + written, written + _lookaheads(defense, task.options, checks)
+        again, ahead = _checked(defense, task.options, tokenizer, checks)
+        read, written = read + written + again, written + ahead
     return Work(suite=task.suite, defense=task.options.label, prompts=asked, read=read, written=written)
 
 
@@ -129,15 +131,18 @@ def _has_plain(cell: Cell, cells: Sequence[Cell]) -> bool:
     return any((c.name, c.depth, c.wrapper, c.defense) == where for c in cells)
 
 
-def _ahead(cell: Cell, defense: Defense) -> int:
-    """Tokens of lookaheads, if every check up to the longest answer is made."""
+def _checks(cell: Cell) -> int:
+    """Checks of one answer, if every one up to the longest answer is made."""
     interval = _interval(cell.options)
-    checks = (cell.depth + cell.max_new_tokens) // interval - max(0, cell.depth - 1) // interval
-    return _lookaheads(defense, cell.options, len(cell.prompts) * checks)
+    return (cell.depth + cell.max_new_tokens) // interval - max(0, cell.depth - 1) // interval
 
 
-def _lookaheads(defense: Defense, options: GuardOptions, checks: int) -> int:
-    return checks * options.lookahead if "lookahead" in defense.honours else 0
+def _checked(
+    defense: Defense, options: GuardOptions, tokenizer: PreTrainedTokenizerBase, checks: int
+) -> tuple[int, int]:
+    """Tokens of spans, and of lookaheads."""
+    ahead = options.lookahead if "lookahead" in defense.honours else 0
+    return checks * len(defense.span_ids(tokenizer)), checks * ahead
 
 
 def _interval(options: GuardOptions) -> int:

@@ -27,6 +27,11 @@ def work_table(run: RunPlan) -> Table:
         asked, read, written = (_count(None if n is None else n * run.rungs) for n in counts)
         where = (each.suite, each.defense, each.wrapper, str(each.depth))
         grid.add_row(*where, _count(each.prompts), asked, read, written)
+    for judge in run.judging:
+        counts = (judge.verdicts, judge.read, judge.written)
+        asked, read, written = (_count(count * run.rungs) for count in counts)
+        where = ("all answers", f"judged by {judge.judge}", "", "")
+        grid.add_row(*where, _count(judge.verdicts), asked, read, written)
     if run.probe:
         grid.add_row("probe", "once", "", "", "", "", _count(run.probe), "0")
     return grid
@@ -57,6 +62,7 @@ def sentences(runs: Sequence[RunPlan], speeds: Mapping[str, Speed]) -> Iterator[
     yield f"measuring: {_count(prompts)} prompts, {_count(read)} tokens read, {_count(written)} new at most"
     for why in _unknown(runs):
         yield f"  without {why}"
+    yield from _judging(runs)
     yield f"training: {_count(steps)} steps, {_count(tokens)} tokens in one process"
     yield from _disk(runs)
     yield from _time(runs, speeds)
@@ -65,6 +71,28 @@ def sentences(runs: Sequence[RunPlan], speeds: Mapping[str, Speed]) -> Iterator[
 def _unknown(runs: Sequence[RunPlan]) -> list[str]:
     """Why something could not be counted, each reason once."""
     return list(dict.fromkeys(work.unknown for run in runs for work in run.work if work.unknown))
+
+
+def _judging(runs: Sequence[RunPlan]) -> Iterator[str]:
+    """A line for every judge, over all runs."""
+    for label in _judges(runs):
+        asked = [(run.rungs, each) for run in runs for each in run.judging if each.judge == label]
+        verdicts, read, written = (
+            _count(sum(rungs * getattr(each, name) for rungs, each in asked))
+            for name in ("verdicts", "read", "written")
+        )
+        priced = [rungs * each.dollars for rungs, each in asked if each.dollars is not None]
+        dollars = f", at most ${sum(priced):,.2f}" if priced else ""
+        caps = [each.cap for _, each in asked if each.cap is not None]
+        cap = f" and no more than ${max(caps):g} a call" if caps else ""
+        notes = "".join(f" ({note})" for note in dict.fromkeys(each.note for _, each in asked) if note)
+        told = f"{verdicts} verdicts, {read} tokens read, {written} written at most"
+        yield f"judging by {label}: {told}{dollars}{cap}{notes}"
+
+
+def _judges(runs: Sequence[RunPlan], reader: str | None = None) -> list[str]:
+    named = (each for run in runs for each in run.judging)
+    return list(dict.fromkeys(each.judge for each in named if reader in (None, each.reader)))
 
 
 def _disk(runs: Sequence[RunPlan]) -> Iterator[str]:
@@ -81,7 +109,8 @@ def _time(runs: Sequence[RunPlan], speeds: Mapping[str, Speed]) -> Iterator[str]
     timed = [(run, speeds[timed_as(run.recipe)]) for run in runs if timed_as(run.recipe) in speeds]
     others = list(dict.fromkeys(run.recipe.model for run in runs if timed_as(run.recipe) not in speeds))
     if timed:
-        beside = ["start-up", "figures"] + ["what was not counted"] * bool(_unknown(runs))
+        beside = ["start-up", "figures", *(f"judging by {label}" for label in _judges(runs, "own"))]
+        beside += ["what was not counted"] * bool(_unknown(runs))
         seconds = sum(speed.seconds(run) for run, speed in timed)
         yield (
             f"time: about {_duration(seconds)} in one process, {_basis(timed)}; {' and '.join(beside)} "

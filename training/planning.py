@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from erosion.evaluation.judge_work import JudgeWork
 from erosion.evaluation.planned import Planned
 from erosion.evaluation.workload import Work, probe_tokens
 from erosion.recipes.parsing import read_yaml
@@ -46,6 +47,7 @@ class RunPlan:
         rungs: How many are measured.
         training: What training takes.
         work: What is measured at every rung.
+        judging: What its further judges are asked at every rung.
         probe: Tokens read once to fit its probes.
         disk: What it leaves.
         planned: Its cells, for timing; runs that differ in training alone share them.
@@ -57,6 +59,7 @@ class RunPlan:
     rungs: int
     training: Training
     work: tuple[Work, ...]
+    judging: tuple[JudgeWork, ...]
     probe: int
     disk: Disk
     planned: Planned
@@ -125,7 +128,8 @@ def _run_plan(name: str, recipe: Recipe, shared: Shared) -> RunPlan:
     steps, rungs = recipe.ladder[-1], len(recipe.ladder)
     work = (*shared.asked(recipe), *_progress(recipe, mixed.length))
     return RunPlan(
-        name=name, recipe=recipe, rungs=rungs, work=work, probe=probe_tokens(planned.grid.recipe),
+        name=name, recipe=recipe, rungs=rungs, work=work, judging=shared.judged(recipe),
+        probe=probe_tokens(planned.grid.recipe),
         disk=disk(recipe, shared.weights(recipe), rungs, rungs * sum(each.stored for each in work)),
         planned=planned, mixed=mixed,
         training=Training(steps=steps, rows=rows, tokens=steps * rows * mixed.length),

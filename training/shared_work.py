@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from erosion.defenses.base import Defense
 from erosion.evaluation.cells import Rendered
+from erosion.evaluation.judge_work import JudgeWork, judge_work
 from erosion.evaluation.models import LoadOptions, load_config
 from erosion.evaluation.planned import Planned
 from erosion.evaluation.workload import Work, suite_work, task_work
@@ -57,6 +58,16 @@ class Shared:
         planned = self.planned(recipe)
         return self._once(f"asked: {_model(recipe)}, {recipe.evaluation}", lambda: tuple(_asked(planned)))
 
+    def judged(self, recipe: Recipe) -> tuple[JudgeWork, ...]:
+        """What its further judges are asked of a rung's answers."""
+        planned = self.planned(recipe)
+        return self._once(
+            f"judged: {_model(recipe)}, {recipe.evaluation}",
+            lambda: tuple(
+                judge_work(judge, planned.grid.cells, planned.tokenizer) for judge in recipe.evaluation.judges
+            ),
+        )
+
     def mixed(self, recipe: Recipe) -> Mixed:
         """Its mixture; seeds and defences that change no row share it."""
         augments = type(training_defense(recipe)).augment is not Defense.augment
@@ -94,7 +105,10 @@ def _asked(planned: Planned) -> list[Work]:
     recipe, cells = planned.grid.recipe, planned.grid.cells
     config = load_config(recipe.model, planned.options)
     tasks = [task_work(task, planned.tokenizer, config) for task in planned.grid.tasks]
-    return [*(suite_work(cell, cells) for cell in cells), *(work for work in tasks if work is not None)]
+    return [
+        *(suite_work(cell, cells, planned.tokenizer) for cell in cells),
+        *(work for work in tasks if work is not None),
+    ]
 
 
 def _mixed(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Mixed:

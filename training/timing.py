@@ -60,10 +60,12 @@ class Speed:
     def seconds(self, run: RunPlan) -> float:
         """What a run takes by this speed, if every answer is as long as it may be.
 
-        Start-up, a probe's classifier and figures are not in it. On the embedded model, on a
-        busy CPU, a run took 1.4 times this for training and measuring, and 1.8 times from start to end.
+        Start-up, a probe's classifier, judges with a model of their own and figures are not in it. On the
+        embedded model, on a busy CPU, a run took 1.4 times this for training and measuring, and 1.8 times
+        from start to end.
         """
-        measuring = run.read * self.read + run.written * self.write
+        judged = run.rungs * sum(each.read for each in run.judging if each.reader == "step 0")
+        measuring = (run.read + judged) * self.read + run.written * self.write
         return 2 * self.load + run.training.tokens * self.train + measuring
 
 
