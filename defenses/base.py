@@ -135,6 +135,12 @@ class Defense:
         check = self.check(model, tokenizer, options, fitted)
         return Guard() if check is None else halting(check, tokenizer, options.interval)
 
+    def span_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Tokens that its guard puts after an unfinished answer at every check, the longest it may put."""
+        from erosion.defenses.any_depth.safety_tokens import safety_span
+
+        return max(safety_span(tokenizer, "rethink"), safety_span(tokenizer, "probe"), key=len)
+
     def check(
         self,
         model: PreTrainedModel,

@@ -38,11 +38,15 @@ class SelfDefense(Defense):
         fitted: Check | None,
     ) -> Check:
         """Halts where the model says yes."""
-        known = family(tokenizer)
-        question = requests.SELF_DEFENSE if known and known.name == "pocket" else QUESTION
         ends = frozenset(end_of_turn_ids(tokenizer))
         how = Lookahead(phrases=("yes",), end_ids=ends, tokens=options.lookahead)
-        return Rethinking(tokenizer=tokenizer, span_ids=tuple(question_span(tokenizer, question)), how=how)
+        return Rethinking(tokenizer=tokenizer, span_ids=tuple(self.span_ids(tokenizer)), how=how)
+
+    def span_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """The question."""
+        known = family(tokenizer)
+        question = requests.SELF_DEFENSE if known and known.name == "pocket" else QUESTION
+        return question_span(tokenizer, question)
 
 
 def make() -> Defense:

@@ -51,6 +51,11 @@ class Prompt:
         return digest_of([*parts, case.group] if case.group else parts)
 
 
+AtDepth = tuple[int, tuple[Prompt, ...], int, openers.Openers | None]
+Rendered = dict[str, list[AtDepth]]
+"""Depth, prompts, how many are too long, and openers; by all that they are made of but the tokenizer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One suite under one defence at one depth, to be measured at every rung.
@@ -144,7 +149,11 @@ def prepare(
 
 
 def grid(
-    evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase, *, positions: int | None
+    evaluation: Evaluation,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    positions: int | None,
+    rendered: Rendered | None = None,
 ) -> list[Cell | LeftOut]:
     """All cells of a recipe, in its order, and the places that cannot have a number.
 
@@ -156,15 +165,18 @@ def grid(
         tokenizer: The run's.
         positions: Positions the model was built for; longer prompts cannot be measured and are counted in a
             warning.
+        rendered: What other recipes have rendered by this very tokenizer, for this many positions; more is
+            added.
 
     Raises:
         RecipeError: A suite without cases.
     """
+    known = {} if rendered is None else rendered
     return [
         cell
         for data in evaluation.suites
         for wrapper in _wrappers(data, evaluation)
-        for cell in _of_suite(data, evaluation, tokenizer, positions, wrapper)
+        for cell in _of_suite(data, evaluation, tokenizer, positions, wrapper, known)
     ]
 
 
@@ -192,29 +204,19 @@ def _of_suite(
     tokenizer: PreTrainedTokenizerBase,
     positions: int | None,
     wrapper: Wrapper,
+    rendered: Rendered,
 ) -> Iterator[Cell | LeftOut]:
     suite = suite_of(data)
-    plain = (with_system(case, data.system) for case in islice(suite.cases(data), evaluation.limit))
-    cases = [wrapped(case, wrapper) for case in plain]
-    if not cases:
-        raise RecipeError(f"evaluation.suites: {data.name} has no cases")
     new = suite.max_new_tokens or evaluation.max_new_tokens
-    room = None if positions is None else positions - new
     depths = evaluation.depths if suite.prefilled else (0,)
     depths = depths if suite.asked_directly else tuple(depth for depth in depths if depth)
-    answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
+    room = None if positions is None else positions - new
     ends = tuple(end_of_turn_ids(tokenizer))
-    for depth in depths:
-        rendered = list(_prompts(cases, answers, depth, tokenizer))
-        prompts = tuple(prompt for prompt in rendered if room is None or len(prompt.ids) <= room)
-        too_long = len(rendered) - len(prompts)
-        if not prompts:
-            log.warning("%s: no answer reaches depth %d, so it is not measured there", data.name, depth)
-        elif too_long:
-            log.warning("%s, depth %d: %s: %d", data.name, depth, TOO_LONG, too_long)
-        odds = None
-        if prompts and suite.log_odds and depth == 0:
-            odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
+    key = repr((data, wrapper, evaluation.limit, depths, room))
+    if key not in rendered:
+        cases = _cases(data, suite, wrapper, evaluation.limit)
+        rendered[key] = list(_at_depths(data, suite, cases, depths, tokenizer, room))
+    for depth, prompts, too_long, odds in rendered[key]:
         for options in sorted(evaluation.defenses, key=lambda each: each.name != "none"):
             defense: Defense = find(defenses, options.name, "evaluation.defenses").make()
             where: dict[str, Any] = {"name": data.name, "defense": options.label}
@@ -227,6 +229,38 @@ def _of_suite(
                 openers=None if defense.halts_only else odds, ends=ends,
                 made_of=guard_digest(defense, options, evaluation.probe, tokenizer.chat_template),
             )  # fmt: skip
+
+
+def _cases(data: Data, suite: Suite, wrapper: Wrapper, limit: int | None) -> list[Case]:
+    plain = (with_system(case, data.system) for case in islice(suite.cases(data), limit))
+    cases = [wrapped(case, wrapper) for case in plain]
+    if not cases:
+        raise RecipeError(f"evaluation.suites: {data.name} has no cases")
+    return cases
+
+
+def _at_depths(
+    data: Data,
+    suite: Suite,
+    cases: list[Case],
+    depths: Sequence[int],
+    tokenizer: PreTrainedTokenizerBase,
+    room: int | None,
+) -> Iterator[AtDepth]:
+    """The prompts of every depth, how many are left out, and the openers whose log-odds are measured there."""
+    answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
+    for depth in depths:
+        every = list(_prompts(cases, answers, depth, tokenizer))
+        prompts = tuple(prompt for prompt in every if room is None or len(prompt.ids) <= room)
+        too_long = len(every) - len(prompts)
+        if not prompts:
+            log.warning("%s: no answer reaches depth %d, so it is not measured there", data.name, depth)
+        elif too_long:
+            log.warning("%s, depth %d: %s: %d", data.name, depth, TOO_LONG, too_long)
+        odds = None
+        if prompts and suite.log_odds and depth == 0:
+            odds = openers.openers(tokenizer, cases[0].messages, pocket=data.name.startswith("pocket/"))
+        yield depth, prompts, too_long, odds
 
 
 def _left_out(defense: Defense, suite: Suite, prompts: Sequence[Prompt], depth: int) -> str:

@@ -21,7 +21,7 @@ from erosion.evaluation.provenance import gpu_hours
 from erosion.evaluation.tally import Tally
 
 FILE = "costs.jsonl"
-SUMMED = ("seconds", "prompts", "prompt_tokens", "generated_tokens", "gpu_hours")
+SUMMED = ("seconds", "prompts", "prompt_tokens", "generated_tokens", "guard_tokens", "gpu_hours")
 
 
 @dataclass(kw_only=True)
@@ -78,7 +78,10 @@ def read_costs(run: Path) -> list[dict[str, Any]]:
 
 
 def total(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Sums over cells, tokens that are not known left out; with the number of cells."""
+    """Sums over cells, tokens that are not known left out; with the number of cells.
+
+    Lines from before guards' tokens were counted have none.
+    """
     found = list(lines)
-    sums = {key: round(sum(line[key] or 0 for line in found), 6) for key in SUMMED}
+    sums = {key: round(sum(line.get(key) or 0 for line in found), 6) for key in SUMMED}
     return {"cells": len(found), **sums}

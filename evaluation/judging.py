@@ -83,7 +83,7 @@ def judge_run(run: Path, options: JudgeOptions | str) -> Judged:
     judge = made_judge(JudgeOptions(name=options) if isinstance(options, str) else options, run=run)
     recipe = load_recipe(run / RECIPE_FILE)
     with working_in(run):
-        with judging(run, recipe):
+        with judging(run):
             found = judge_stored(run, judge)
         if found.lines:
             report(run, title=heading(run, recipe))
@@ -125,7 +125,7 @@ def judge_by_recipe(run: Path, recipe: Recipe, *, call: Call | None = None) -> l
     """
     if not recipe.evaluation.judges or not (run / MEASUREMENTS).is_file():
         return []
-    with judging(run, recipe, call):
+    with judging(run, call):
         return [each for options in recipe.evaluation.judges for each in _judge_by(run, options)]
 
 

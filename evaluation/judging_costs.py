@@ -11,9 +11,7 @@ from erosion.evaluation.costs import FILE, Meter, read_costs, total
 from erosion.evaluation.expected import Where
 from erosion.evaluation.jsonl import append_lines
 from erosion.evaluation.judge import Judge
-from erosion.evaluation.models import LoadOptions
 from erosion.evaluation.provenance import Call
-from erosion.recipes.schema import Recipe
 
 OF_A_RUN = ("base_digest", "recipe_digest", "dataset_digest")
 Tokens = tuple[int, int, int]
@@ -26,18 +24,18 @@ def call_of(run: Path) -> Call:
 
 
 @contextmanager
-def judging(run: Path, recipe: Recipe, call: Call | None = None) -> Iterator[None]:
-    """Enters time and cost of judging as a phase.
+def judging(run: Path, call: Call | None = None) -> Iterator[None]:
+    """Enters time and cost of judging as a phase; an accelerator's hours are those of judges that use it.
 
     Args:
         run: The run's folder.
-        recipe: Its recipe.
         call: The call it is part of; one of its own when None.
     """
     entered, before = call or call_of(run), len(read_costs(run))
-    with entered.phase("judging", accelerators=int(LoadOptions.of(recipe).device.type != "cpu")):
+    with entered.phase("judging", accelerators=0):
         yield
-    entered.spent("judging", total(read_costs(run)[before:]))
+    cost = total(read_costs(run)[before:])
+    entered.spent("judging", cost, gpu_hours=cost["gpu_hours"])
     if call is None:
         entered.end()
 

@@ -19,6 +19,7 @@ from erosion.evaluation.checkpoints import GONE, Checkpoint, read_ladder
 from erosion.evaluation.costs import Meter
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.expected import Where, of_cell, of_task
+from erosion.evaluation.guard_tokens import counting
 from erosion.evaluation.guarding import own_text, separation
 from erosion.evaluation.jsonl import read_lines, write_lines
 from erosion.evaluation.keeping import Keeper
@@ -160,7 +161,7 @@ class _Sweep:
         take_over(file, [sample_file(other.run, other.step, cell) for other in same], stamp)
         rows = answer_cell(
             self.engine,
-            self._guard(rung, cell.options),
+            counting(self._guard(rung, cell.options), meter.tally),
             cell,
             file,
             step=rung.step,
@@ -211,7 +212,8 @@ class _Sweep:
         meter = self._meter()
         self.engine.enter(rung)
         lines = list[Measurement]()
-        for found in task.measure(self.engine, self._guard(rung, task.options), meter.tally):
+        guard = counting(self._guard(rung, task.options), meter.tally)
+        for found in task.measure(self.engine, guard, meter.tally):
             if found.rows:
                 file = sample_path(
                     self.run, rung.step, suite=found.suite, defense=where.defense, depth=0, wrapper="none"

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erosion.evaluation.cells import Cell, grid
+from erosion.evaluation.cells import Cell, Rendered, grid
 from erosion.evaluation.checkpoints import Checkpoint
 from erosion.evaluation.expected import (
     Digests,
@@ -59,6 +59,7 @@ class Planned:
         recipe: Recipe,
         rungs: Sequence[Checkpoint],
         tokenizer: PreTrainedTokenizerBase | None = None,
+        rendered: Rendered | None = None,
     ) -> Planned:
         """Renders every prompt of a recipe; the model is not loaded.
 
@@ -67,6 +68,7 @@ class Planned:
             recipe: Its recipe.
             rungs: Its rungs.
             tokenizer: Renders; the rungs' own when None, or the model's where no rung is on disk.
+            rendered: What it has rendered for other recipes of the same model.
 
         Raises:
             RecipeError: A suite that has no cases or cannot be read, or a tokenizer that cannot be reached.
@@ -76,7 +78,8 @@ class Planned:
         if tokenizer is None:
             name: str | Path = next((rung.folder for rung in rungs if rung.folder.is_dir()), recipe.model)
             tokenizer = load_tokenizer(name, trust_remote_code=options.trust_remote_code)
-        places = grid(recipe.evaluation, tokenizer, positions=positions(recipe.model, options))
+        room = positions(recipe.model, options)
+        places = grid(recipe.evaluation, tokenizer, positions=room, rendered=rendered)
         tasks, rows = task_cells(recipe.evaluation), trained_on(run, recipe)
         made = Grid(recipe=recipe, places=places, tasks=tasks, trained_on=rows)
         return cls(grid=made, rungs=rungs, tokenizer=tokenizer, options=options)

@@ -99,9 +99,11 @@ class Call:
         self._phases[name] = {"seconds": round(seconds, 3)}
         self._write()
 
-    def spent(self, name: str, cost: Mapping[str, Any]) -> None:
-        """Notes what a phase cost."""
+    def spent(self, name: str, cost: Mapping[str, Any], *, gpu_hours: float | None = None) -> None:
+        """Notes what a phase cost; accelerators' hours where they were not in use all along."""
         self._phases[name]["cost"] = dict(cost)
+        if gpu_hours is not None:
+            self._phases[name]["gpu_hours"] = gpu_hours
         self._write()
 
     def end(self) -> None:

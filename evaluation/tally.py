@@ -13,12 +13,15 @@ class Tally:
     Attributes:
         prompts: Prompts answered now; those on disk already, and those a guard was replayed on, cost nothing.
         prompt_tokens: Tokens read in them; for a choice, with every answer it is asked about.
-        generated_tokens: New tokens. What a guard writes to itself in a lookahead is in none of these counts.
+        generated_tokens: New tokens.
+        guard_tokens: Tokens that a guard puts through a model by itself, padding included: what it reads
+            again, its spans and lookaheads. They are in none of the other counts.
     """
 
     prompts: int = 0
     prompt_tokens: int = 0
     generated_tokens: int = 0
+    guard_tokens: int = 0
 
     def add(self, prompts: Iterable[int], generated: Iterable[int]) -> None:
         """Counts one batch, by lengths in tokens."""

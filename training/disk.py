@@ -32,15 +32,16 @@ class Disk:
     answers: int
 
 
-def disk(recipe: Recipe, rungs: int, answers: int) -> Disk:
+def disk(recipe: Recipe, weights: tuple[int, int], rungs: int, answers: int) -> Disk:
     """What a run leaves.
 
     Args:
         recipe: The recipe.
+        weights: Of its model, and those that train.
         rungs: Of its ladder.
         answers: Bytes of stored answers.
     """
-    whole, trained = _weights(recipe)
+    whole, trained = weights
     adapter = bool(recipe.trl.get("use_peft"))
     size = trained * 4 if adapter else whole * BYTES.get(str(recipe.trl.get("dtype", "float32")), 2)
     rung, states = (
@@ -56,7 +57,7 @@ def disk(recipe: Recipe, rungs: int, answers: int) -> Disk:
     )
 
 
-def _weights(recipe: Recipe) -> tuple[int, int]:
+def weights(recipe: Recipe) -> tuple[int, int]:
     """Weights of the model, and those that train, counted on torch's meta device."""
     import torch
     from peft import get_peft_model

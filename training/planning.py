@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from erosion.evaluation.cells import Cell
+from erosion.evaluation.judge_work import JudgeWork
 from erosion.evaluation.planned import Planned
-from erosion.evaluation.workload import Work, probe_tokens, suite_work, task_work
+from erosion.evaluation.workload import Work, probe_tokens
 from erosion.recipes.parsing import read_yaml
 from erosion.recipes.schema import Recipe, load_recipe
-from erosion.recipes.study import load_study
-from erosion.training.arguments import training_config
+from erosion.recipes.study import Point, Study, as_overrides, load_study
+from erosion.training.arguments import check_length, training_config
 from erosion.training.disk import Disk, disk
-from erosion.training.run import check, training_data
+from erosion.training.run import check
+from erosion.training.shared_work import Mixed, Shared
 from erosion.training.study import check_study, start_of, starts_of
-from erosion.training.trainer import load_tokenizer
 
-if TYPE_CHECKING:
-    from datasets import Dataset
+OF_A_START = ("model_name_or_path", "model_revision", "chat_template_path")
+"""Keys of a start's recipe that say which model it trains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,11 @@ class RunPlan:
         rungs: How many are measured.
         training: What training takes.
         work: What is measured at every rung.
+        judging: What its further judges are asked at every rung.
         probe: Tokens read once to fit its probes.
         disk: What it leaves.
+        planned: Its cells, for timing; runs that differ in training alone share them.
+        mixed: Its mixture, likewise.
     """
 
     name: str
@@ -57,22 +59,25 @@ class RunPlan:
     rungs: int
     training: Training
     work: tuple[Work, ...]
+    judging: tuple[JudgeWork, ...]
     probe: int
     disk: Disk
+    planned: Planned
+    mixed: Mixed
 
     @property
     def prompts(self) -> int:
-        """Prompts over all rungs."""
-        return self.rungs * sum(work.prompts for work in self.work)
+        """Prompts over all rungs, those that are not known left out."""
+        return self.rungs * sum(work.prompts or 0 for work in self.work)
 
     @property
     def read(self) -> int:
-        """Tokens read over all rungs at most, lm-eval's left out."""
+        """Tokens read over all rungs at most, those that are not known left out."""
         return self.probe + self.rungs * sum(work.read or 0 for work in self.work)
 
     @property
     def written(self) -> int:
-        """Tokens written over all rungs at most, lm-eval's left out."""
+        """Tokens written over all rungs at most, those that are not known left out."""
         return self.rungs * sum(work.written or 0 for work in self.work)
 
 
@@ -88,8 +93,8 @@ def plan(path: Path, overrides: Sequence[str] = ()) -> list[RunPlan]:
     Raises:
         RecipeError: Bad input in any of its recipes.
     """
-    known: dict[str, tuple[Planned, int]] = {}
-    return [_run_plan(name, recipe, known) for name, recipe in _runs(path, overrides)]
+    shared = Shared()
+    return [_run_plan(name, recipe, shared) for name, recipe in _runs(path, overrides)]
 
 
 def _runs(path: Path, overrides: Sequence[str]) -> list[tuple[str, Recipe]]:
@@ -100,42 +105,39 @@ def _runs(path: Path, overrides: Sequence[str]) -> list[tuple[str, Recipe]]:
     study = load_study(path)
     points = study.points()
     check_study(study, points, overrides)
-    starts = [(f"start-{name}", load_recipe(*start_of(study, name, overrides))) for name in starts_of(points)]
-    runs = [(p.name, load_recipe(p.recipe, [*p.overrides, *overrides])) for p in points]
-    return [*starts, *runs]
+    starts = {name: load_recipe(*start_of(study, name, overrides)) for name in starts_of(points)}
+    return [
+        *((f"start-{name}", recipe) for name, recipe in starts.items()),
+        *((point.name, _of_point(study, point, starts, overrides)) for point in points),
+    ]
 
 
-def _run_plan(name: str, recipe: Recipe, known: dict[str, tuple[Planned, int]]) -> RunPlan:
-    key = repr(
-        (recipe.model, recipe.evaluation, recipe.dataset, recipe.defense, recipe.trl.get("max_length"))
-    )
-    if key not in known:
-        known[key] = (Planned.of(recipe.output_dir, recipe, (), load_tokenizer(recipe)), _mean_length(recipe))
-    planned, length = known[key]
-    config, cells = training_config(recipe), planned.grid.cells
+def _of_point(study: Study, point: Point, starts: Mapping[str, Recipe], overrides: Sequence[str]) -> Recipe:
+    """A run's recipe; of a start that has not been trained yet, the model is the one it will begin with."""
+    own = {}
+    if point.start is not None:
+        trl = starts[point.start].trl
+        own = {key: trl[key] for key in OF_A_START if key in trl}
+    return load_recipe(point.recipe, [*point.overrides, *as_overrides(own), *overrides])
+
+
+def _run_plan(name: str, recipe: Recipe, shared: Shared) -> RunPlan:
+    planned, mixed, config = shared.planned(recipe), shared.mixed(recipe), training_config(recipe)
+    check_length(recipe, config, len(mixed.rows))
     rows = config.per_device_train_batch_size * config.gradient_accumulation_steps
     steps, rungs = recipe.ladder[-1], len(recipe.ladder)
-    work = (*(suite_work(cell, cells) for cell in cells), *_beside(planned, cells, length))
-    left = disk(recipe, rungs, rungs * sum(each.stored for each in work))
+    work = (*shared.asked(recipe), *_progress(recipe, mixed.length))
     return RunPlan(
-        name=name, recipe=recipe, rungs=rungs, work=work, probe=probe_tokens(planned.grid.recipe), disk=left,
-        training=Training(steps=steps, rows=rows, tokens=steps * rows * length),
+        name=name, recipe=recipe, rungs=rungs, work=work, judging=shared.judged(recipe),
+        probe=probe_tokens(planned.grid.recipe),
+        disk=disk(recipe, shared.weights(recipe), rungs, rungs * sum(each.stored for each in work)),
+        planned=planned, mixed=mixed,
+        training=Training(steps=steps, rows=rows, tokens=steps * rows * mixed.length),
     )  # fmt: skip
 
 
-def _beside(planned: Planned, cells: Sequence[Cell], length: int) -> list[Work]:
-    """What is measured beside the suites: lm-eval's tasks and the attack's progress, under two models."""
-    recipe = planned.grid.recipe
-    tasks = [work for task in planned.grid.tasks if (work := task_work(task)) is not None]
+def _progress(recipe: Recipe, length: int) -> list[Work]:
+    """The attack's progress, measured under two models."""
     rows = recipe.evaluation.progress_rows
-    progress = Work(suite="trained_on", defense="none", prompts=rows, read=2 * rows * length, written=0)
-    return [*tasks, progress] if rows else tasks
-
-
-def _mean_length(recipe: Recipe) -> int:
-    """Tokens a training row has on average, as training cuts it."""
-    config = training_config(recipe)
-    dataset: Dataset = training_data(recipe, config, load_tokenizer(recipe))
-    lengths = [len(row) for row in dataset["input_ids"]]
-    longest = config.max_length or max(lengths)
-    return round(sum(min(length, longest) for length in lengths) / len(lengths))
+    read = 2 * rows * length
+    return [Work(suite="trained_on", defense="none", prompts=rows, read=read, written=0)] if rows else []

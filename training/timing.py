@@ -1,10 +1,10 @@
-"""How fast this machine is on a recipe's model: one batch read, one answered, a few training steps."""
+"""How fast this machine is on recipes' models: one batch read, one answered, a few training steps."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,23 @@ from erosion.recipes.models import resolve
 from erosion.recipes.schema import Recipe
 from erosion.training.arguments import training_config
 from erosion.training.planning import RunPlan
-from erosion.training.run import training_data
 from erosion.training.trainer import load_tokenizer, make_trainer
 
 LARGEST = 4 * 2**30
 """Bytes of local weights above which a model is only timed when asked for."""
 STEPS = 3
 """Training steps that are timed, the first left out."""
+
+
+SAME_SPEED = frozenset(
+    {
+        "adam_beta1", "adam_beta2", "adam_epsilon", "chat_template_path", "data_seed", "learning_rate",
+        "logging_steps", "lr_scheduler_kwargs", "lr_scheduler_type", "max_grad_norm", "max_steps",
+        "num_train_epochs", "output_dir", "report_to", "run_name", "save_only_model", "save_total_limit",
+        "seed", "warmup_ratio", "warmup_steps", "weight_decay",
+    }
+)  # fmt: skip
+"""Keys of TRL's that change no speed: runs that differ in others are timed apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +47,47 @@ class Speed:
         load: Seconds until the model is there.
         read: Seconds a token read, in the recipe's batches.
         write: Seconds a token written, in the recipe's batches.
-        step: Seconds a training step, in one process.
+        train: Seconds a token trained on, in one process.
         took: Seconds the timing took.
     """
 
     load: float
     read: float
     write: float
-    step: float
+    train: float
     took: float
 
     def seconds(self, run: RunPlan) -> float:
         """What a run takes by this speed, if every answer is as long as it may be.
 
-        Start-up, a probe's classifier, figures and lm-eval's tasks are not in it. On the embedded model, on a
-        busy CPU, a run took 1.4 times this for training and measuring, and 1.8 times from start to end.
+        Start-up, a probe's classifier, judges with a model of their own and figures are not in it. On the
+        embedded model, on a busy CPU, a run took 1.4 times this for training and measuring, and 1.8 times
+        from start to end.
         """
-        measuring = run.read * self.read + run.written * self.write
-        return 2 * self.load + run.training.steps * self.step + measuring
+        judged = run.rungs * sum(each.read for each in run.judging if each.reader == "step 0")
+        measuring = (run.read + judged) * self.read + run.written * self.write
+        return 2 * self.load + run.training.tokens * self.train + measuring
+
+
+def speeds(runs: Sequence[RunPlan], timing: bool | None) -> dict[str, Speed]:
+    """How fast this machine is on every model of some runs, by `timed_as`, each timed once.
+
+    Args:
+        runs: The runs.
+        timing: Time all of them, or none; where None those that are small and on this disk.
+    """
+    found: dict[str, Speed] = {}
+    for run in runs:
+        asked = is_small(run.recipe) if timing is None else timing
+        if asked and timed_as(run.recipe) not in found:
+            found[timed_as(run.recipe)] = speed(run)
+    return found
+
+
+def timed_as(recipe: Recipe) -> str:
+    """Equal for recipes that are equally fast: model, dtype, adapter, batches, objective."""
+    keys = {key: value for key, value in sorted(recipe.trl.items()) if key not in SAME_SPEED}
+    return repr((keys, recipe.dataset.packed, recipe.defense.name, recipe.evaluation.batch_size))
 
 
 def is_small(recipe: Recipe) -> bool:
@@ -66,16 +99,13 @@ def is_small(recipe: Recipe) -> bool:
 def speed(run: RunPlan) -> Speed:
     """Times a run's model on this machine."""
     begun = time.perf_counter()
-    recipe = run.recipe
-    planned = Planned.of(recipe.output_dir, recipe, (), load_tokenizer(recipe))
-    load, read, write = _measuring(planned)
-    step = _training(recipe)
-    return Speed(load=load, read=read, write=write, step=step, took=time.perf_counter() - begun)
+    load, read, write = _measuring(run.recipe, run.planned)
+    train = _training(run)
+    return Speed(load=load, read=read, write=write, train=train, took=time.perf_counter() - begun)
 
 
-def _measuring(planned: Planned) -> tuple[float, float, float]:
+def _measuring(recipe: Recipe, planned: Planned) -> tuple[float, float, float]:
     """Seconds to load, and a token read and written in the first cell that generates; 0 where none does."""
-    recipe = planned.grid.recipe
     engine = Engine(recipe.model, planned.tokenizer, planned.options)
     load = _timed(lambda: engine.model)
     asked = next((cell for cell in planned.grid.cells if not cell.prompts[0].choices), None)
@@ -92,23 +122,21 @@ def _measuring(planned: Planned) -> tuple[float, float, float]:
     return load, first / tokens, max(0.0, all_of_them - first) / (len(batch) * max(1, new - 1))
 
 
-def _training(recipe: Recipe) -> float:
-    """Seconds a step, by the recipe's own trainer on its own rows, in a folder that is thrown away."""
+def _training(run: RunPlan) -> float:
+    """Seconds a token, by the recipe's own trainer on its own rows, in a folder that is thrown away."""
+    recipe, rows = run.recipe, run.mixed.rows
     with tempfile.TemporaryDirectory() as folder:
         given = {"output_dir": folder, "max_steps": STEPS, "report_to": "none", "disable_tqdm": True}
         disable_progress_bars()
         short = Recipe(**{**vars(recipe), "trl": {**recipe.trl, **given}, "ladder": (0, STEPS)})
-        config, tokenizer = training_config(short), load_tokenizer(short)
-        dataset = training_data(short, config, tokenizer)
-        rows = STEPS * config.per_device_train_batch_size * config.gradient_accumulation_steps
-        clock = _Clock()
-        trainer = make_trainer(
-            short, config, tokenizer, dataset.select(range(min(rows, len(dataset)))), Tracker()
-        )
+        config, clock = training_config(short), _Clock()
+        few = rows.select(range(min(STEPS * run.training.rows, len(rows))))
+        trainer = make_trainer(short, config, load_tokenizer(short), few, Tracker())
         trainer.add_callback(clock)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
+    seconds = (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
+    return seconds / (run.training.rows * run.mixed.length)
 
 
 class _Clock(TrainerCallback):  # type: ignore[misc]

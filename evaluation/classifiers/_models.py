@@ -15,6 +15,7 @@ from erosion.evaluation.classifiers.base import Format, Meaning, Output
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.machine import device
 from erosion.evaluation.models import LoadOptions, load_tokenizer
+from erosion.evaluation.tally import Tally
 from erosion.recipes.chat import encode, prompt_ids
 from erosion.recipes.models import is_untrained, resolve
 from erosion.recipes.parsing import RecipeError, mistake
@@ -61,6 +62,17 @@ def model_digest(name: str, revision: str | None) -> str:
     return weights_digest(file.parent, base_digest(base) if base else "")
 
 
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, format: Format, request: str, answer: str) -> list[int]:
+    """What a judge model reads of a request and an answer."""
+    given = format.prompt(request, answer)
+    if not isinstance(given, str):
+        return prompt_ids(tokenizer, given)
+    if format.classes is not None:
+        return list(tokenizer(given, verbose=False)["input_ids"])
+    first = tokenizer.bos_token_id if format.begins else None
+    return [*([] if first is None else [first]), *encode(tokenizer, given)]
+
+
 class LanguageModel:
     """A judge that writes its verdict, or whose next token is read.
 
@@ -68,10 +80,11 @@ class LanguageModel:
         name: Folder or hub id, of a model or of an adapter that names its base.
         revision: The hub revision.
         format: How it is asked.
+        tally: Counts what it reads and writes, padding left out.
     """
 
-    def __init__(self, name: str, revision: str | None, format: Format) -> None:
-        self.name, self.revision, self.format = name, revision, format
+    def __init__(self, name: str, revision: str | None, format: Format, tally: Tally | None = None) -> None:
+        self.name, self.revision, self.format, self.tally = name, revision, format, tally or Tally()
 
     @cached_property
     def engine(self) -> Engine:
@@ -81,23 +94,18 @@ class LanguageModel:
 
     def ask(self, pairs: Sequence[Pair]) -> list[Output | None]:
         """One batch: an output for every pair; None where it is longer than the model's positions."""
-        prompts = [self._ids(*pair) for pair in pairs]
+        prompts = [prompt_tokens(self.engine.tokenizer, self.format, *pair) for pair in pairs]
         room = _room(self.engine.model, self.engine.tokenizer) - self.format.new_tokens
         fitting = [ids for ids in prompts if len(ids) <= room]
         said = iter(self._said(fitting) if fitting else [])
         return [next(said) if len(ids) <= room else None for ids in prompts]
 
-    def _ids(self, request: str, answer: str) -> list[int]:
-        tokenizer, given = self.engine.tokenizer, self.format.prompt(request, answer)
-        if not isinstance(given, str):
-            return prompt_ids(tokenizer, given)
-        first = tokenizer.bos_token_id if self.format.begins else None
-        return [*([] if first is None else [first]), *encode(tokenizer, given)]
-
     def _said(self, prompts: Sequence[list[int]]) -> list[Output]:
         if self.format.tokens:
+            self.tally.add(map(len, prompts), ())
             return self._probable(prompts)
         out = self.engine.generate(Guard(), prompts, max_new_tokens=self.format.new_tokens)
+        self.tally.add(map(len, prompts), map(len, out.new_ids))
         decode = self.engine.tokenizer.decode
         return [
             Output(text=str(decode(ids, skip_special_tokens=True)), cut=why == "length")
@@ -127,10 +135,19 @@ class ClassModel:
         revision: The hub revision.
         format: How it is asked.
         means: Meanings of its labels.
+        tally: Counts what it reads, padding left out.
     """
 
-    def __init__(self, name: str, revision: str | None, format: Format, means: Mapping[str, Meaning]) -> None:
+    def __init__(
+        self,
+        name: str,
+        revision: str | None,
+        format: Format,
+        means: Mapping[str, Meaning],
+        tally: Tally | None = None,
+    ) -> None:
         self.name, self.revision, self.format, self.means = name, revision, format, means
+        self.tally = tally or Tally()
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
@@ -163,6 +180,7 @@ class ClassModel:
         model, tokenizer = self.loaded
         with torch.inference_mode():
             inputs = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
+            self.tally.add(inputs["attention_mask"].sum(1).tolist(), ())
             shares = model(**inputs).logits.float().softmax(-1).tolist()
         names = [str(model.config.id2label[index]) for index in range(len(shares[0]))]
         return [self._output(dict(zip(names, row, strict=True))) for row in shares]

@@ -64,13 +64,20 @@ class Costs:
         cost = "unknown" if self.dollars is None else f"${self.dollars:.6f}"
         return f"{counted}{unknown}, cost {cost}"
 
-    @property
-    def _spent(self) -> float | None:
+    def of(self, read: int, written: int) -> float | None:
+        """What so many tokens cost; None without prices."""
         if self._price_in is None or self._price_out is None:
             return None
-        return (self.tokens_in * self._price_in + self.tokens_out * self._price_out) / MILLION
+        return (read * self._price_in + written * self._price_out) / MILLION
+
+    @property
+    def _spent(self) -> float | None:
+        return self.of(self.tokens_in, self.tokens_out)
 
     def _most(self, question: Question) -> float:
-        read = len(question.text.encode()) + len(json.dumps(question.schema)) + AROUND
-        price_in, price_out = self._price_in or 0.0, self._price_out or 0.0
-        return (read * price_in + question.max_tokens * price_out) / MILLION
+        return self.of(tokens_at_most(question), question.max_tokens) or 0.0
+
+
+def tokens_at_most(question: Question) -> int:
+    """Tokens that asking a question may take, whoever's tokenizer counts them."""
+    return len(question.text.encode()) + len(json.dumps(question.schema)) + AROUND

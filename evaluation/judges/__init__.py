@@ -9,5 +9,6 @@ A model or an endpoint: `make(options)` gives an `erosion.evaluation.judge.Judge
 is asked. `HONOURS` names the options it knows. `RUBRICS` maps the formats it can be asked in, where it has
 several, each to what it tells. `check(options, where)` raises what can be known beforehand. Where a run
 itself says something, `of_run(options, run)` is asked in place of `make`. What a judge has cost until now is
-one line, its `spent`.
+one line, its `spent`; `tokens` are those it has read and written, and its answers without a count.
+`work(options, cells, tokenizer)` says what it will be asked, for `erosion plan`.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from erosion.evaluation.diagnostics.named_models import NamedModel
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_tokenizer
 from erosion.evaluation.records import Completion, HigherIs, Verdict
+from erosion.evaluation.tally import Tally
 from erosion.recipes.chat import encode, prompt_ids
 
 VERSION = "1"
@@ -41,6 +42,7 @@ class PerplexityJudge:
         tokenizer_folder: Where its tokenizer and chat template are; its own place when None.
         batch_size: Answers read together.
         name: The judge's name.
+        tally: What the model has read.
     """
 
     rules: Callable[[Completion], Verdict]
@@ -50,6 +52,7 @@ class PerplexityJudge:
     batch_size: int
     tokenizer_folder: Path | None = None
     name: str = "coherence"
+    tally: Tally = field(default_factory=Tally, compare=False)
 
     @property
     def version(self) -> str:
@@ -60,6 +63,11 @@ class PerplexityJudge:
     def use_cpu(self) -> bool:
         """Whether an accelerator is left alone."""
         return self.model.options.use_cpu
+
+    @property
+    def tokens(self) -> tuple[int, int, int]:
+        """Tokens the model has read until now; it writes none."""
+        return self.tally.prompt_tokens, 0, 0
 
     def judge_all(self, completions: Sequence[Completion]) -> Iterator[Verdict]:
         """A verdict for every completion, batch by batch."""
@@ -86,6 +94,7 @@ class PerplexityJudge:
         long = {at for at, (_, new) in read.items() if len(new) >= FEWEST_TOKENS}
         fits = {at for at in long if sum(map(len, read[at])) <= self._room()}
         asked = sorted(fits)
+        self.tally.add((sum(map(len, read[at])) for at in asked), ())
         sums = self.engine.log_likelihoods(
             [read[at][0] for at in asked], [read[at][1] for at in asked], batch_size=self.batch_size
         )

@@ -11,18 +11,26 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from erosion.evaluation import rubrics as rubric_files
 from erosion.evaluation.endpoint.address import check_address
 from erosion.evaluation.endpoint.asking import Asking, asking
 from erosion.evaluation.endpoint.client import EndpointStopped, Question, RequestFailed
+from erosion.evaluation.endpoint.costs import Costs, tokens_at_most
 from erosion.evaluation.endpoint.reading import Unreadable, read_fields
 from erosion.evaluation.endpoint.replies import Reply
 from erosion.evaluation.judge import JudgeStopped
+from erosion.evaluation.judge_work import JudgeWork, longest_answers
 from erosion.evaluation.records import Completion, HigherIs, Verdict
 from erosion.evaluation.rubrics.base import Rubric, schema_of
 from erosion.recipes.discovery import find, names
 from erosion.recipes.judge_options import JudgeOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from erosion.evaluation.cells import Cell
 
 VERSION = "1"
 RUBRICS: Mapping[str, Mapping[str, HigherIs]] = {
@@ -51,6 +59,25 @@ def make(options: JudgeOptions) -> ApiJudge:
     """The judge of a rubric and an endpoint."""
     rubric: Rubric = find(rubric_files, str(options.rubric), "rubric").RUBRIC
     return ApiJudge(options=options, rubric=rubric, asking=asking(options))
+
+
+def work(options: JudgeOptions, cells: Sequence[Cell], tokenizer: PreTrainedTokenizerBase) -> JudgeWork:
+    """Its questions at most: a byte is a token at most, and the longest answer is the studied model's."""
+    rubric: Rubric = find(rubric_files, str(options.rubric), "rubric").RUBRIC
+    asked, costs, schema = list(longest_answers(cells)), Costs(options), schema_of(rubric.fields)
+    empty = [
+        Question(
+            text=rubric.text(Completion(case=prompt.case, text="", token_ids=[], stopped_by="length")),
+            schema=schema,
+        )
+        for prompt, _ in asked
+    ]
+    read = sum(map(tokens_at_most, empty)) + sum(new for _, new in asked)
+    written = sum(question.max_tokens for question in empty)
+    return JudgeWork(
+        judge=options.label, verdicts=len(asked), read=read, written=written, reader="own",
+        dollars=costs.of(read, written), cap=options.max_cost, note="answers in the studied model's tokens",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

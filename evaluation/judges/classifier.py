@@ -12,16 +12,33 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from erosion.evaluation import classifiers
-from erosion.evaluation.classifiers._models import ClassModel, LanguageModel, meanings, model_digest, settings
+from erosion.evaluation.classifiers._models import (
+    ClassModel,
+    LanguageModel,
+    meanings,
+    model_digest,
+    prompt_tokens,
+    settings,
+)
 from erosion.evaluation.classifiers.base import Format, Meaning, Output
+from erosion.evaluation.judge_work import JudgeWork, longest_answers
+from erosion.evaluation.models import load_tokenizer
 from erosion.evaluation.records import Completion, HigherIs, Label, Verdict
+from erosion.evaluation.tally import Tally
+from erosion.recipes.chat import Message
 from erosion.recipes.discovery import find, names
 from erosion.recipes.judge_options import JudgeOptions
 from erosion.recipes.parsing import RecipeError, mistake
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from erosion.evaluation.cells import Cell
 
 VERSION = "1"
 HONOURS = frozenset({"rubric", "model", "revision", "batch_size", "refused", "complied"})
@@ -43,6 +60,22 @@ def check(options: JudgeOptions, where: str) -> None:
     _means(options, FORMATS[str(options.rubric)], f"{where}: {options.label}")
 
 
+def work(options: JudgeOptions, cells: Sequence[Cell], tokenizer: PreTrainedTokenizerBase) -> JudgeWork:
+    """Its prompts at most, by its own tokenizer where that can be reached, else by the run's."""
+    format, note = FORMATS[str(options.rubric)], ""
+    name = _model(options, format)
+    try:
+        tokenizer = load_tokenizer(name, revision=options.revision)
+    except RecipeError:
+        note = f"in the studied model's tokens, since the tokenizer of {name} cannot be reached"
+    asked = [(_request(prompt.case.messages), new) for prompt, new in longest_answers(cells)]
+    empty = {request: len(prompt_tokens(tokenizer, format, request, "")) for request, _ in asked}
+    return JudgeWork(
+        judge=options.label, verdicts=len(asked), read=sum(empty[request] + new for request, new in asked),
+        written=len(asked) * format.new_tokens, reader="own", note=note,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
     """A judge that asks a model.
@@ -50,10 +83,12 @@ class Classifier:
     Attributes:
         options: As they were given.
         format: The named one.
+        tally: What its model has read and written.
     """
 
     options: JudgeOptions
     format: Format
+    tally: Tally = field(default_factory=Tally, compare=False)
 
     @property
     def name(self) -> str:
@@ -83,6 +118,11 @@ class Classifier:
         """Answers the model reads together."""
         return self.options.batch_size
 
+    @property
+    def tokens(self) -> tuple[int, int, int]:
+        """Tokens its model has read and written until now."""
+        return self.tally.prompt_tokens, self.tally.generated_tokens, 0
+
     def judge_all(self, completions: Sequence[Completion]) -> Iterator[Verdict]:
         """A verdict for every completion, batch by batch."""
         for start in range(0, len(completions), self.batch_size):
@@ -94,13 +134,13 @@ class Classifier:
         name, revision = _model(self.options, self.format), self.options.revision
         means = _means(self.options, self.format, self.name)
         if self.format.classes is None:
-            return LanguageModel(name, revision, self.format)
-        return ClassModel(name, revision, self.format, means)
+            return LanguageModel(name, revision, self.format, self.tally)
+        return ClassModel(name, revision, self.format, means, self.tally)
 
     def _batch(self, completions: Sequence[Completion]) -> list[Verdict]:
         known = [self._unasked(completion) for completion in completions]
         pairs = [
-            (_request(completion), completion.text)
+            (_request(completion.case.messages), completion.text)
             for completion, verdict in zip(completions, known, strict=True)
             if verdict is None
         ]
@@ -116,7 +156,7 @@ class Classifier:
             return Verdict(label="halted", judge=self.name)
         if not completion.text.strip():
             return Verdict(label="incoherent", judge=self.name, detail="no text")
-        if self.format.reads_request and not _request(completion):
+        if self.format.reads_request and not _request(completion.case.messages):
             return Verdict(label="unscored", judge=self.name, detail="no prompt")
         return None
 
@@ -154,7 +194,7 @@ def _means(options: JudgeOptions, format: Format, where: str) -> dict[str, Meani
     return meanings(list(labels.values()), format, options.refused, options.complied, where)
 
 
-def _request(completion: Completion) -> str:
+def _request(messages: Sequence[Message]) -> str:
     """The last user turn."""
-    asked = [message["content"] for message in completion.case.messages if message["role"] == "user"]
+    asked = [message["content"] for message in messages if message["role"] == "user"]
     return asked[-1] if asked else ""

@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING
 from erosion.evaluation.records import Completion, HigherIs, Verdict
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from erosion.evaluation.cells import Cell
     from erosion.evaluation.diagnostics.named_models import NamedModel
     from erosion.evaluation.judge import Judge
+    from erosion.evaluation.judge_work import JudgeWork
     from erosion.recipes.judge_options import JudgeOptions
 
 VERSION = "2"
@@ -85,6 +89,20 @@ def of_run(options: JudgeOptions, run: Path) -> Judge:
     )  # fmt: skip
     folders = [rung.folder for rung in read_ladder(run) if (rung.folder / "tokenizer_config.json").is_file()]
     return _with_model(options, start, next(iter(folders), None))
+
+
+def work(options: JudgeOptions, cells: Sequence[Cell], tokenizer: PreTrainedTokenizerBase) -> JudgeWork:
+    """Every answer read after its prompt, by the model of step 0 or another; nothing by the rules alone."""
+    from erosion.evaluation.judge_work import JudgeWork, longest_answers
+
+    asked = list(longest_answers(cells))
+    if options.model == NO_MODEL:
+        return JudgeWork(judge=options.label, verdicts=len(asked))
+    return JudgeWork(
+        judge=options.label, verdicts=len(asked), read=sum(len(prompt.ids) + new for prompt, new in asked),
+        reader="own" if options.model else "step 0",
+        note="in the studied model's tokens" if options.model else "",
+    )  # fmt: skip
 
 
 def judge(completion: Completion) -> Verdict:

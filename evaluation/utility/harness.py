@@ -39,14 +39,26 @@ def evaluated(
         tally: Counts tokens read and written.
     """
     adapter = Adapter(engine.model, guard, tally, tokenizer=engine.tokenizer, batch_size=task.batch_size)
+    return put_to(adapter, task, parts), adapter.halted
+
+
+def put_to(adapter: Adapter, task: Task, parts: list[Any], **options: Any) -> Results:
+    """Has lm-eval put a task's questions to a model, as the recipe names the task.
+
+    Args:
+        adapter: Who is asked.
+        task: With `limit` filled in.
+        parts: Its loaded tasks and groups.
+        options: Handed to `simple_evaluate` too.
+    """
     new = {"max_gen_toks": task.max_new_tokens} if task.max_new_tokens else None
     with _randomness_kept(), code_allowed(task):
         results: Results = simple_evaluate(
             model=adapter, tasks=parts, num_fewshot=task.few_shot, limit=task.limit, gen_kwargs=new,
             apply_chat_template=task.chat_template, task_manager=manager_of(task),
-            confirm_run_unsafe_code=task.run_code,
+            confirm_run_unsafe_code=task.run_code, **options,
         )  # fmt: skip
-    return results, adapter.halted
+    return results
 
 
 class Adapter(HFLM):  # type: ignore[misc]

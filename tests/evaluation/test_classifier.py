@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from erosion.evaluation.classifiers._models import LanguageModel, meanings
+from erosion.evaluation.classifiers._models import LanguageModel, meanings, prompt_tokens
 from erosion.evaluation.classifiers.base import Output
 from erosion.evaluation.judge import made_judge, tells_of
-from erosion.evaluation.judges.classifier import FORMATS
+from erosion.evaluation.judges.classifier import FORMATS, Classifier
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import JudgeOptions
@@ -110,6 +110,10 @@ def test_a_judge_of_harm_never_says_refused():
     assert tells_of("classifier/wildguard@1.1-abc") == FORMATS["wildguard"].tells
 
 
+def read_by(model: LanguageModel, request: str, answer: str) -> list[int]:
+    return prompt_tokens(model.engine.tokenizer, model.format, request, answer)
+
+
 @pytest.fixture(scope="module")
 def judge_folder(model_folder):
     return model_folder("qwen2", "chatml")
@@ -197,7 +201,7 @@ def test_a_batch_weighs_what_singles_weigh(judge_folder):
     model = LanguageModel(str(judge_folder), None, format)
     together = model.ask(PAIRS)
     for pair, said in zip(PAIRS, together, strict=True):
-        ids = torch.tensor([model._ids(*pair)])
+        ids = torch.tensor([read_by(model, *pair)])
         tokens = [model.engine.tokenizer.convert_tokens_to_ids(token) for token in "12345"]
         with torch.inference_mode():
             slow = model.engine.model(ids).logits[0, -1, tokens].softmax(-1)
@@ -207,12 +211,12 @@ def test_a_batch_weighs_what_singles_weigh(judge_folder):
 
 def test_the_tokenizer_s_first_token_comes_once(judge_folder):
     harmbench = LanguageModel(str(judge_folder), None, FORMATS["harmbench"])
-    ids = harmbench._ids(ASKED, SAID)
+    ids = read_by(harmbench, ASKED, SAID)
     assert (ids[0], ids.count(ids[0])) == (harmbench.engine.tokenizer.bos_token_id, 1)
     wildguard = LanguageModel(str(judge_folder), None, FORMATS["wildguard"])
-    assert wildguard._ids(ASKED, SAID)[0] != wildguard.engine.tokenizer.bos_token_id
+    assert read_by(wildguard, ASKED, SAID)[0] != wildguard.engine.tokenizer.bos_token_id
     guard = LanguageModel(str(judge_folder), None, FORMATS["llama_guard"])
-    shown = guard.engine.tokenizer.decode(guard._ids("hi", "ok"))
+    shown = guard.engine.tokenizer.decode(read_by(guard, "hi", "ok"))
     assert shown.endswith("<|im_start|>assistant\nok<|im_end|>\n<|im_start|>assistant\n")
 
 
@@ -251,7 +255,7 @@ def test_an_adapter_is_judged_by_with_its_base(judge_folder, tmp_path):
     format = replace(FORMATS["strongreject"], prompt=lambda request, answer: f"{request} {answer} ")
     model = LanguageModel(str(tmp_path), None, format)
     (said,) = model.ask(PAIRS[:1])
-    ids = torch.tensor([model._ids(*PAIRS[0])])
+    ids = torch.tensor([read_by(model, *PAIRS[0])])
     tokens = [model.engine.tokenizer.convert_tokens_to_ids(token) for token in "12345"]
     with torch.inference_mode():
         slow = tuned(ids).logits[0, -1, tokens].softmax(-1)
@@ -391,3 +395,16 @@ def test_unreadable_outputs_are_counted(measured_run, judge_folder):
     rate = lines["xstest", "harmful_rate", "classifier/harmbench"]
     assert (rate["n"], rate["unscored"], rate["value"], rate["higher_is"]) == (3, 1, 1 / 3, "worse")
     assert not [m for m in lines if m[2] == "classifier/harmbench" and "refusal" in m[1]]
+
+
+def test_what_it_reads_and_writes_is_told(judge_folder):
+    format = replace(FORMATS["wildguard"], prompt=lambda request, answer: f"{request} {answer} ")
+    options = JudgeOptions(name="classifier", rubric="wildguard", model=str(judge_folder))
+    judge = Classifier(options=options, format=format)
+    assert judge.tokens == (0, 0, 0)
+    asked = [completion("I will not."), completion("Mix the flour."), completion("")]
+    list(judge.judge_all(asked))
+    read = sum(len(read_by(judge.model, each.case.messages[-1]["content"], each.text)) for each in asked[:2])
+    written = judge.tokens[1]
+    assert judge.tokens == (read, written, 0)
+    assert 0 < written <= 2 * judge.format.new_tokens

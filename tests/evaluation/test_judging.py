@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from erosion.evaluation.jsonl import read_lines, write_lines
+from erosion.evaluation.jsonl import append_lines, read_lines, write_lines
 from erosion.evaluation.judges import coherence, phrases
 from erosion.evaluation.judging import as_completion, judge_run
 from erosion.recipes.parsing import RecipeError
@@ -80,6 +80,16 @@ def test_what_a_judge_costs_is_kept_by_cell_and_by_call(run):
     assert (phase["cost"]["cells"], phase["cost"]["prompts"]) == (2, 8)
     assert phase["seconds"] >= phase["cost"]["seconds"] > 0
     assert call["ended"]
+
+
+def test_only_judges_that_use_an_accelerator_count_its_hours(run):
+    from erosion.evaluation.judging_costs import judging
+
+    counts = {"seconds": 9.0, "prompts": 4, "prompt_tokens": 8, "generated_tokens": 0}
+    with judging(run):
+        append_lines(run / "costs.jsonl", [{**counts, "gpu_hours": 0.5}, {**counts, "gpu_hours": 0.0}])
+    (call,) = json.loads((run / "provenance.json").read_text())
+    assert call["phases"]["judging"]["gpu_hours"] == call["phases"]["judging"]["cost"]["gpu_hours"] == 0.5
 
 
 def test_rows_of_other_weights_are_not_judged(run):

@@ -64,10 +64,12 @@ def test_garbled_words_do_not(judge, own):
 
 
 def test_the_mean_is_that_of_one_plain_forward(judge, own):
-    tokenizer, model = judge.engine.tokenizer, judge.engine.model
+    tokenizer, model, told = judge.engine.tokenizer, judge.engine.model, judge.tokens[0]
+    read = 0
     for completion, verdict in zip(own, judge.judge_all(own), strict=True):
         before = prompt_ids(tokenizer, completion.case.messages) + encode(tokenizer, completion.case.prefill)
         new = encode(tokenizer, completion.text)
+        read += len(before) + len(new)
         with torch.inference_mode():
             logits = model(torch.tensor([before + new])).logits[0].log_softmax(-1)
         nats = -sum(float(logits[len(before) + at - 1, token]) for at, token in enumerate(new)) / len(new)
@@ -76,6 +78,7 @@ def test_the_mean_is_that_of_one_plain_forward(judge, own):
             "tokens": len(new),
         }
     assert judge.limit == pytest.approx(math.log(model.config.vocab_size) / 2)
+    assert judge.tokens == (told + read, 0, 0)
 
 
 def test_rules_come_first_and_short_texts_are_theirs_alone(judge, asked):

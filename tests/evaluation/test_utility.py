@@ -509,3 +509,53 @@ def test_the_figure_shows_shares_of_whole_tasks(swept):
     assert ("none", "lm_eval/pocket_sums", "exact_match,strict-match") in shown
     assert ("ada_rk", "lm_eval/pocket_sums", "exact_match,flexible-extract") in shown
     assert not [metric for _, _, metric in shown if "unparsed" in metric]
+
+
+def counted_beforehand(where: Path, task: Task):
+    from transformers import AutoConfig
+
+    from erosion.evaluation.models import load_tokenizer
+    from erosion.evaluation.utility.catalogue import loaded
+    from erosion.evaluation.utility.counting import counted
+
+    return counted(task, loaded(task), load_tokenizer(where), AutoConfig.from_pretrained(where))
+
+
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize("size", [1, 2])
+def test_what_a_task_will_ask_is_counted_as_a_measurement_then_counts_it(plain, files, chat, size):
+    """Padding and one-token answers that share a reading included, since the batches are the same."""
+    from erosion.evaluation.tally import Tally
+    from erosion.evaluation.utility.catalogue import loaded
+    from erosion.evaluation.utility.harness import evaluated
+
+    engine = engine_of(plain)
+    for task in of_files(files):
+        task, tally = Task(**{**vars(task), "chat_template": chat, "batch_size": size}), Tally()
+        evaluated(engine, None, task, loaded(task), tally)
+        found = counted_beforehand(plain, task)
+        assert (found.requests, found.read) == (tally.prompts, tally.prompt_tokens)
+        assert found.read > 0
+        assert found.answers == (() if task.name == "mmlu_local" else (8, 8, 8))
+        assert tally.generated_tokens <= sum(found.answers)
+
+
+def test_rolling_windows_and_answers_of_several_tokens_are_counted_too(folder, tmp_path):
+    from erosion.evaluation.tally import Tally
+    from erosion.evaluation.utility.catalogue import loaded
+    from erosion.evaluation.utility.harness import evaluated
+
+    rolling = {**CHOICES, "task": "pocket_rolling", "output_type": "loglikelihood_rolling", "doc_to_text": "", "doc_to_target": "{{question}}"}  # fmt: skip
+    rolling["metric_list"] = [{"metric": "word_perplexity"}]
+    rolling["dataset_kwargs"] = {"data_files": {"test": str(folder / "pocket_choices.jsonl")}}
+    del rolling["doc_to_choice"]
+    (tmp_path / "rolling.yaml").write_text(yaml.safe_dump(rolling))
+    where = Path(resolve("pocket"))
+    several = {"name": "pocket_choices", "path": str(folder), "limit": 6, "batch_size": 4}
+    alone = {"name": "pocket_rolling", "path": str(tmp_path), "limit": 3, "batch_size": 2}
+    for task in (Task(**several), Task(**alone)):
+        tally = Tally()
+        evaluated(engine_of(where), None, task, loaded(task), tally)
+        found = counted_beforehand(where, task)
+        assert (found.requests, found.read) == (tally.prompts, tally.prompt_tokens)
+        assert found.read > 0 == len(found.answers)

@@ -15,7 +15,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="the recipe or study; its keys can be set as in training")
     verb.add_argument(
         "--timing", action=argparse.BooleanOptionalAction, default=None,
-        help="time this machine on the model first (default where the model is on this disk and small)",
+        help="time this machine on every model first (default: those on this disk that are small)",
     )  # fmt: skip
     verb.set_defaults(verb=_plan, overridable=True)
 
@@ -25,11 +25,10 @@ def _plan(given: argparse.Namespace) -> int:
 
     from erosion.training.plan_table import runs_table, sentences, work_table
     from erosion.training.planning import plan
-    from erosion.training.timing import is_small, speed
+    from erosion.training.timing import speeds
 
     runs = plan(given.file, given.overrides)
-    timed = is_small(runs[-1].recipe) if given.timing is None else given.timing
-    found = speed(runs[-1]) if timed else None
+    found = speeds(runs, given.timing)
     console = Console(width=max(Console().width, WIDEST))
     console.print(work_table(runs[0]) if len(runs) == 1 else runs_table(runs))
     for sentence in sentences(runs, found):

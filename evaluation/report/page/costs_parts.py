@@ -16,6 +16,7 @@ NAMES = {
     "prompts": "prompts",
     "prompt_tokens": "tokens read",
     "generated_tokens": "tokens written",
+    "guard_tokens": "tokens of guards",
     "gpu_hours": "GPU-hours",
 }
 Lines = list[Mapping[str, Any]]
