@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from erosion.evaluation import suites
 from erosion.evaluation.aggregate import DEFENDED, ERRORS, HITS, SCORES
 from erosion.evaluation.guarding import OF_CHECKS, OF_TWO_CELLS, OWN_TEXT
+from erosion.evaluation.judge import tells_of
 from erosion.evaluation.partial_refusals import PARTIAL
 from erosion.evaluation.progress import METRICS as OF_PROGRESS
 from erosion.evaluation.progress import SUITE as PROGRESS
@@ -52,5 +53,5 @@ def _of_suite(name: str, recipe: Recipe) -> Iterable[str]:
         yield "refusal_log_odds"
     if suite.prefilled and suite.is_harmful:
         yield from AGAINST_COUNTERPART
-    if recipe.evaluation.judges:
-        yield from (*HITS, *SCORES)
+    for judge in recipe.evaluation.judges:
+        yield from tells_of(judge.label)
