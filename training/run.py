@@ -157,8 +157,8 @@ def _as_begun(recipe: Recipe) -> Recipe:
         return recipe
     begun = load_recipe(file).hypotheses if file.is_file() else ()
     if begun != recipe.hypotheses:
-        said = f"{len(begun)} hypotheses and keeps them" if begun else "no hypotheses"
-        print(f"{folder} began with {said}; what {recipe.path} says now differs and is not checked")
+        said = "began with other hypotheses, and they stand" if begun else "began without hypotheses"
+        print(f"{folder} {said}: those of {recipe.path} are not checked")
     return replace(recipe, hypotheses=begun)
 
 
