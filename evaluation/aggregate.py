@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from erosion.evaluation.by_prompt import mean_score, prompts_of, rate
-from erosion.evaluation.guarding import Number, guarding
+from erosion.evaluation.guarding import OWN_TEXT, Number, guarding
 from erosion.evaluation.intervals import kappa
 from erosion.evaluation.partial_refusals import PARTIAL, is_partial, is_three_way
 from erosion.evaluation.records import HigherIs
@@ -75,6 +75,7 @@ def aggregate(rows: Sequence[dict[str, Any]], suite: Suite) -> list[Aggregate]:
     return made + as_numbers(guarding(rows), "safer" if suite.higher_is == "safer" else "worse")
 
 
+DEFENDED = "refused_or_halted_rate"
 COSTS = ("false_positive_rate", "benign_score", "leaked_tokens", "checks_per_response")
 """A guard's numbers of which more is worse, whatever was asked."""
 
@@ -84,7 +85,7 @@ def as_numbers(found: Sequence[Number], higher_is: HigherIs) -> list[Aggregate]:
     return [
         Aggregate(
             metric=name,
-            higher_is="worse" if name.removeprefix("own_text_") in COSTS else higher_is,
+            higher_is="worse" if name.removeprefix(OWN_TEXT) in COSTS else higher_is,
             judge="guard",
             value=value,
             low=low,
@@ -107,7 +108,7 @@ def _defended(rows: Sequence[dict[str, Any]], suite: Suite) -> Aggregate | None:
         return None
     value, low, high = rate([label in HITS[suite.metric] | {"halted"} for label in labels], prompts)
     return Aggregate(
-        metric="refused_or_halted_rate", higher_is=suite.higher_is, judge=suite.judges[0], value=value,
+        metric=DEFENDED, higher_is=suite.higher_is, judge=suite.judges[0], value=value,
         low=low, high=high, n=len(labels), unscored=len(rows) - len(labels), incoherent=None,
     )  # fmt: skip
 

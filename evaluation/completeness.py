@@ -120,10 +120,11 @@ class _Measured:
     def of(self, where: Where) -> list[Line]:
         """The lines of a cell, current or not."""
         found = self._by_place.get((where.step, where.defense), [])
-        return [line for line in found if _measures(line, where)]
+        return [line for line in found if measures(line, where)]
 
 
-def _measures(line: Line, where: Where) -> bool:
+def measures(line: Line, where: Where) -> bool:
+    """Whether a line of `measurements.jsonl` is of a cell, current or not."""
     if where.kind == "task":
         suite, version = str(line["suite"]), str(line["version"])
         member = suite.startswith(f"{where.suite}/") or version.endswith(

@@ -12,6 +12,18 @@ from erosion.evaluation.resampling import Interval
 Row = dict[str, Any]
 Number = tuple[str, float, float | None, float | None, int]
 """Name, value, interval and n."""
+OF_CHECKS = (
+    "halted_rate",
+    "flagged_per_check",
+    "flagged_per_response",
+    "checks_per_response",
+    "leaked_tokens",
+)
+"""Names of a guard's numbers over one cell."""
+OF_TWO_CELLS = ("true_positive_rate", "false_positive_rate", "tpr_minus_fpr", "auroc", "benign_score")
+"""Names of its numbers over a harmful cell and its harmless counterpart."""
+OWN_TEXT = "own_text_"
+"""Begins the latter where the model wrote the harmful text itself."""
 Checked = tuple[float, bool, str]
 """A check's score, whether it halted, and the prompt."""
 
@@ -84,7 +96,7 @@ def own_text(harmful: Sequence[Row], unguarded: Sequence[Row], benign: Sequence[
     written = [row for row in harmful if row["id"] in complied]
     depths = {int(depth) for row in (*written, *benign) for depth in row.get("checks") or {}}
     found = separation(written, benign, min(depths)) if depths else []
-    return [(f"own_text_{name}", *rest) for name, *rest in found]  # type: ignore[misc]
+    return [(f"{OWN_TEXT}{name}", *rest) for name, *rest in found]  # type: ignore[misc]
 
 
 def _complied(row: Row) -> bool:

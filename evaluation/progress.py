@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TRAINED_ON = "trained_on.jsonl"
 """A run's first training rows: `input_ids` and `labels`."""
 SUITE = "trained_on"
+METRICS = ("attack_loss", "kl_moved")
 VERSION = f"{SUITE}=1 tokens=1"
 LOGITS = 2**26
 """Logits held at once: 256 MiB in float32, a few times over."""
@@ -45,7 +46,8 @@ def progress(engine: Engine, rows: Sequence[TokenRow]) -> list[Aggregate]:
         found = _of_batch(engine, batch)
         losses += found[0]
         moved += found[1]
-    return [_number("attack_loss", losses), _number("kl_moved", moved)] if losses else []
+    pairs = zip(METRICS, (losses, moved), strict=True)
+    return [_number(metric, values) for metric, values in pairs] if losses else []
 
 
 def progress_digest(rung: Checkpoint, rows: Sequence[TokenRow], place: str) -> str:

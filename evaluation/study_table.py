@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from erosion.evaluation.crossed_curves import Drawn, TooSparse, crossed_curve, draws, over_seeds
 from erosion.evaluation.curves import ErosionCurve, Grid, curves
 from erosion.evaluation.expected import judged_as
+from erosion.evaluation.findings import Finding, Number, finding
 from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.judge import rule_version
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.resampling import FEWEST_SEEDS, Interval
 from erosion.evaluation.run_folder import MEASUREMENTS
 from erosion.evaluation.seed_rows import Values, table_of, values_by_prompt
+from erosion.evaluation.whose_verdicts import of_judge
 from erosion.recipes.schema import Recipe, load_recipe
-from erosion.recipes.study import Column, Hypothesis, Study, as_levels
+from erosion.recipes.study import Column, Study
 
 AREA: Grid = "log1p_steps"
 """The axis of a column's area."""
@@ -52,21 +52,6 @@ class Entry:
     weights: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What became of a hypothesis.
-
-    Attributes:
-        says: Its sentence.
-        held: Whether it held everywhere; None where a number it needs is missing.
-        detail: In how many comparisons, in how many of them beyond both intervals, and what is missing.
-    """
-
-    says: str
-    held: bool | None
-    detail: str
-
-
 def entries(study: Study, folder: Path) -> list[Entry]:
     """Every run's columns, as measured; missing ones without a value."""
     found: list[Entry] = []
@@ -97,17 +82,18 @@ def condensed(study: Study, found: Sequence[Entry]) -> list[Entry]:
     return list(found)
 
 
-def finding(hypothesis: Hypothesis, found: Sequence[Entry]) -> Finding:
-    """Compares what a hypothesis names; a missing number leaves it undecided."""
-    lefts = [entry for entry in found if _selected(entry, hypothesis.left)]
-    pairs = [(left, right) for left in lefts for right in _counterparts(hypothesis, left, found)]
-    missing = sum(left.value is None or right.value is None for left, right in pairs)
-    if missing or not pairs:
-        return Finding(says=hypothesis.says, held=None, detail=f"{missing or 'all'} numbers are missing")
-    stands = [_stands(hypothesis, left, right) for left, right in pairs]
-    held, surely = sum(stand for stand, _ in stands), sum(sure for _, sure in stands)
-    detail = f"in {held} of {len(stands)} comparisons, in {surely} of them beyond the intervals"
-    return Finding(says=hypothesis.says, held=held == len(stands), detail=detail)
+def findings(study: Study, found: Sequence[Entry]) -> list[Finding]:
+    """What became of a study's hypotheses; a level that was chosen as the worst tells no numbers apart."""
+    numbers = [_number(entry, study.worst_over) for entry in found]
+    return [finding(hypothesis, numbers) for hypothesis in study.hypotheses]
+
+
+def _number(entry: Entry, worst_over: str | None) -> Number:
+    levels = {axis: level for axis, level in entry.levels.items() if axis != worst_over}
+    return Number(
+        of={**levels, "column": entry.column}, value=entry.value, low=entry.low, high=entry.high,
+        name=", ".join([*entry.levels.values(), entry.column]),
+    )  # fmt: skip
 
 
 def published(study: Study, entry: Entry) -> float | None:
@@ -177,17 +163,7 @@ def curve_of(
     wrapper = column.wrapper or (own[0] if column.wrapped and own else "none")
     asked = (column.suite, column.metric, column.depth, column.defense, wrapper)
     found = [c for c in made if (c.suite, c.metric, c.depth, c.defense, c.wrapper) == asked]
-    if column.judge is not None:
-        found = _of_judge(column.judge, found, versions or {})
-    return next(iter(found), None)
-
-
-def _of_judge(judge: str, found: Sequence[ErosionCurve], versions: Mapping[str, str]) -> list[ErosionCurve]:
-    """The curves of a judge, as `name` or `name@version`; those of its present version first."""
-    name = judge.rpartition("~")[2]
-    now = rule_version(name) or versions.get(name)
-    own = [c for c in found if c.judge == judge or (now and c.judge == f"{judge}@{now}")]
-    return sorted(own, key=lambda c: f"{c.judge.rpartition('~')[2]}={now}" not in c.version.split())
+    return next(iter(of_judge(column.judge, found, versions or {})), None)
 
 
 def _averages(axis: str, found: Sequence[Entry]) -> list[Entry]:
@@ -247,28 +223,3 @@ def _of_worst_level(axis: str, group: list[Entry]) -> list[Entry]:
     sign = 1 if decisive[0].higher_is == "worse" else -1
     worst = max(decisive, key=lambda entry: sign * (entry.value or 0.0))
     return [entry for entry in group if entry.levels == worst.levels]
-
-
-def _selected(entry: Entry, wanted: Mapping[str, Any]) -> bool:
-    axes = [axis for axis in wanted if axis != "column"]
-    own = entry.levels
-    return entry.column == wanted["column"] and all(own.get(a) in as_levels(wanted[a]) for a in axes)
-
-
-def _counterparts(hypothesis: Hypothesis, left: Entry, found: Sequence[Entry]) -> list[Entry]:
-    """What an entry is compared with; one without a number where the study has no such entry."""
-    if not isinstance(hypothesis.right, Mapping):
-        return [Entry(levels={}, column="", value=float(hypothesis.right))]
-    levels = {**left.levels, **hypothesis.right}
-    matches = [entry for entry in found if _selected(entry, levels)]
-    return matches or [Entry(levels={}, column="", value=None)]
-
-
-def _stands(hypothesis: Hypothesis, left: Entry, right: Entry) -> tuple[bool, bool]:
-    """Whether a comparison holds, and whether it does beyond both 95 % intervals."""
-    sign = 1 if hypothesis.relation == "above" else -1
-    a, b = sign * (left.value or 0.0), sign * (right.value or 0.0) * hypothesis.times
-    lows = [end for end in (left.low, left.high) if end is not None] or [left.value or 0.0]
-    highs = [end for end in (right.low, right.high) if end is not None] or [right.value or 0.0]
-    worst = min(sign * end for end in lows)
-    return a > b, worst > max(sign * end * hypothesis.times for end in highs)

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from erosion.recipes.betas import learned_betas
+from erosion.recipes.hypotheses import Hypothesis, check_claims, with_claims
 from erosion.recipes.numbers import check_measuring, check_training_defense
 from erosion.recipes.parsing import RecipeError, apply_overrides, build, mistake, read_yaml
 from erosion.recipes.secrets_left_out import without_access
@@ -30,7 +31,7 @@ from erosion.recipes.sections import (
 )
 from erosion.recipes.splits import with_splits
 
-SECTIONS = ("dataset", "defense", "ladder", "evaluation", "seed")
+SECTIONS = ("dataset", "defense", "ladder", "evaluation", "seed", "hypotheses")
 UNMEASURED = frozenset(
     {
         "output_dir",
@@ -60,6 +61,7 @@ class Recipe:
         ladder: Optimizer steps at which a checkpoint is saved, ascending; 0 is always among them.
         evaluation: What is measured at every rung.
         seed: Seeds the mixture, the initial weights and the order of training.
+        hypotheses: What is expected. They change no number and are in no digest.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class Recipe:
     ladder: tuple[int, ...] = (0,)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 42
+    hypotheses: tuple[Hypothesis, ...] = ()
 
     @property
     def model(self) -> str:
@@ -117,6 +120,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         ours["defense"] = _with_betas(ours["defense"], where)
     if "evaluation" in ours:
         ours["evaluation"] = _named(ours["evaluation"])
+    if "hypotheses" in ours:
+        ours["hypotheses"] = with_claims(ours["hypotheses"])
     trl = {key: value for key, value in data.items() if key not in SECTIONS}
     if not isinstance(trl.get("model_name_or_path"), str):
         raise mistake(
@@ -126,6 +131,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     ladder = tuple(sorted({0, *recipe.ladder}))
     recipe = dataclasses.replace(recipe, path=path, ladder=ladder, dataset=with_splits(recipe.dataset))
     _check_numbers(recipe)
+    check_claims(recipe.hypotheses, f"{where}: hypotheses")
     return recipe
 
 
@@ -137,7 +143,8 @@ def save_recipe(recipe: Recipe, path: Path) -> None:
 
 def as_mapping(recipe: Recipe) -> dict[str, Any]:
     """A recipe's keys, overrides included, as they stand in its file."""
-    return {**recipe.trl, **{key: _plain(getattr(recipe, key)) for key in SECTIONS}}
+    ours = [key for key in SECTIONS if key != "hypotheses" or recipe.hypotheses]
+    return {**recipe.trl, **{key: _plain(getattr(recipe, key)) for key in ours}}
 
 
 def name_of(path: Path) -> str:

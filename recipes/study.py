@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from erosion.recipes.hypotheses import Claim, Hypothesis, as_levels, check_right, with_claims
 from erosion.recipes.parsing import RecipeError, build, mistake, read_yaml
 
 
@@ -54,26 +55,6 @@ class Level:
     set: dict[str, Any] = field(default_factory=dict)
     start: str | None = None
     columns: dict[str, Column] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hypothesis:
-    """What was expected, in words and as a comparison that can be checked.
-
-    Attributes:
-        says: The sentence.
-        left: Levels by axis (one or a list), and `column`: the numbers compared. An axis left out stands for
-            all its levels.
-        relation: How every one of them is to stand to its counterpart.
-        right: The counterpart, or a number; an axis left out is as in the number compared.
-        times: A factor on the counterpart.
-    """
-
-    says: str
-    left: dict[str, Any]
-    relation: Literal["below", "above"]
-    right: Any
-    times: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,14 +155,11 @@ def load_study(path: Path | str) -> Study:
     if not isinstance(axes, Mapping) or not axes:
         raise mistake(f"{path}: axes", axes, "at least one axis with its levels")
     data["axes"] = {axis: _named(given, Level, f"{path}: axes.{axis}") for axis, given in axes.items()}
+    if "hypotheses" in data:
+        data["hypotheses"] = with_claims(data["hypotheses"])
     study = build(Study, {**data, "path": str(path)}, str(path))
     _check(study := _with_path(study, path))
     return study
-
-
-def as_levels(given: object) -> list[str]:
-    """A level, or a list of them, as names."""
-    return [str(level) for level in given] if isinstance(given, list | tuple) else [str(given)]
 
 
 def as_overrides(changes: Mapping[str, Any]) -> list[str]:
@@ -235,12 +213,8 @@ def _check(study: Study) -> None:
         if point.start is not None and point.start not in study.starts:
             raise mistake(f"{study.path}: start", point.start, ", ".join(study.starts), known=study.starts)
     for index, hypothesis in enumerate(study.hypotheses):
-        where = f"{study.path}: hypotheses[{index}]"
-        _check_selection(study, hypothesis.left, f"{where}.left", columns)
-        if isinstance(hypothesis.right, Mapping):
-            _check_selection(study, hypothesis.right, f"{where}.right", columns)
-        elif not isinstance(hypothesis.right, int | float):
-            raise mistake(f"{where}.right", hypothesis.right, "a number, or levels and a column")
+        for claim in hypothesis.claims:
+            _check_claim(study, claim, f"{study.path}: hypotheses[{index}]", columns)
     for index, row in enumerate(study.published.rows):
         levels = {axis: level for axis, level in row.items() if axis not in columns}
         _check_selection(
@@ -248,6 +222,13 @@ def _check(study: Study) -> None:
         )
     if len({point.name for point in points}) < len(points):
         raise RecipeError(f"{study.path}: axes: two runs would have the same folder")
+
+
+def _check_claim(study: Study, claim: Claim, where: str, columns: set[str]) -> None:
+    check_right(claim, f"{where}.right", "levels and a column")
+    _check_selection(study, claim.left, f"{where}.left", columns)
+    if isinstance(claim.right, Mapping):
+        _check_selection(study, {**claim.left, **claim.right}, f"{where}.right", columns)
 
 
 def _check_selection(study: Study, given: Mapping[str, Any], where: str, columns: set[str]) -> None:

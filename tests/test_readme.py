@@ -25,7 +25,7 @@ def test_the_readme_s_commands_run(tmp_path, readme_commands, launch):
         if "training/sft.py" in line:
             short = (
                 f"--max_steps 2 --ladder [0,2] --evaluation.limit 4 --output_dir {folder} --report_to none "
-                "--evaluation.probe.depths [25,100] --evaluation.depths [0,25]"
+                "--evaluation.probe.depths [25,100] --evaluation.depths [0,25] --hypotheses []"
             )
             done = launch(f"{line.split('#')[0]} {short}")
             # One folder serves one recipe: the next line gets a new one.

@@ -17,6 +17,7 @@ from erosion.evaluation.expected import Grid, expect
 from erosion.evaluation.jsonl import write_lines
 from erosion.evaluation.lock import working_in
 from erosion.evaluation.machine import is_first_process, leave_group, use_all_cores, wait_for_all
+from erosion.evaluation.named_numbers import check_hypotheses
 from erosion.evaluation.overlap_report import places, report_overlaps
 from erosion.evaluation.plan import check_evaluation
 from erosion.evaluation.progress import TRAINED_ON, sample
@@ -118,6 +119,7 @@ def check(recipe: Recipe) -> None:
     training_defense(recipe)
     check_sources(recipe)
     check_evaluation(recipe)
+    check_hypotheses(recipe)
 
 
 def training_data(
@@ -156,13 +158,25 @@ def claim(recipe: Recipe, config: SFTConfig, dataset: Dataset) -> Provenance:
     wait_for_all()
     if is_first_process():
         recipe.output_dir.mkdir(parents=True, exist_ok=True)
-        save_recipe(recipe, recipe.output_dir / RECIPE_FILE)
+        save_recipe(_as_begun(recipe), recipe.output_dir / RECIPE_FILE)
         write_lines(
             recipe.output_dir / TRAINED_ON, sample(dataset, PROGRESS_ROWS, kept=slice(config.max_length))
         )
         tidy(recipe.output_dir)
     wait_for_all()
     return provenance
+
+
+def _as_begun(recipe: Recipe) -> Recipe:
+    """The recipe with the hypotheses that its run began with: none is written after a rung could be seen."""
+    folder, file = recipe.output_dir, recipe.output_dir / RECIPE_FILE
+    if not (folder.is_dir() and read_ladder(folder)):
+        return recipe
+    begun = load_recipe(file).hypotheses if file.is_file() else ()
+    if begun != recipe.hypotheses:
+        said = "began with other hypotheses, and they stand" if begun else "began without hypotheses"
+        print(f"{folder} {said}: those of {recipe.path} are not checked")
+    return replace(recipe, hypotheses=begun)
 
 
 def digest_over(recipe: Recipe, config: SFTConfig) -> str:

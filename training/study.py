@@ -15,17 +15,16 @@ from erosion.evaluation.judging import judge_by_recipe
 from erosion.evaluation.judging_costs import call_of
 from erosion.evaluation.lock import working_in
 from erosion.evaluation.models import LoadOptions, load_tokenizer
-from erosion.evaluation.progress import SUITE as PROGRESS
-from erosion.evaluation.records import LM_EVAL
+from erosion.evaluation.named_numbers import check_column
 from erosion.evaluation.report.study_report import study_report
 from erosion.evaluation.run_folder import RECIPE_FILE, note_study, open_run
 from erosion.evaluation.sweeping import let_go, measure_in, sweep
 from erosion.evaluation.tracking import Tracker
 from erosion.evaluation.tracking.publishing import publish
 from erosion.recipes.models import is_untrained, resolve
-from erosion.recipes.parsing import RecipeError, mistake, option_pairs
+from erosion.recipes.parsing import RecipeError, option_pairs
 from erosion.recipes.schema import Recipe, load_recipe
-from erosion.recipes.study import Column, Point, Study, as_overrides, load_study
+from erosion.recipes.study import Point, Study, as_overrides, load_study
 from erosion.training import sft
 from erosion.training.ladder import TrainingDiverged
 from erosion.training.run import check, run
@@ -79,23 +78,7 @@ def check_study(plan: Study, points: Sequence[Point], overrides: Overrides) -> N
     for point in points:
         check(recipe := load_recipe(point.recipe, [*point.overrides, *overrides]))
         for name, column in point.columns.items():
-            _check_column(column, recipe, f"{plan.path}: {point.name}: columns.{name}")
-
-
-def _check_column(column: Column, recipe: Recipe, where: str) -> None:
-    given = recipe.evaluation
-    tasks = [f"{LM_EVAL}{task.shown}" for task in given.tasks]
-    named: dict[str, tuple[object, list[object]]] = {
-        "suite": (column.suite, [*(s.name for s in given.suites), *tasks, PROGRESS]),
-        "depth": (column.depth, [0, *given.depths]),
-        "defense": (column.defense, ["none", *(options.label for options in given.defenses)]),
-        "wrapper": (column.wrapper, [None, *(wrapper.name for wrapper in given.wrappers)]),
-        "at": (column.at, ["first", "last", "area", *recipe.ladder]),
-    }
-    for key, (value, allowed) in named.items():
-        if value not in allowed:
-            names = [str(each) for each in allowed if each is not None]
-            raise mistake(f"{where}.{key}", value, ", ".join(names), known=names)
+            check_column(column, recipe, f"{plan.path}: {point.name}: columns.{name}")
 
 
 def _measured(points: Sequence[Point], folder: Path, starts: dict[str, Checkpoint]) -> list[str]:

@@ -7,7 +7,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from erosion.evaluation.completeness import Completeness
 from erosion.evaluation.curves import ErosionCurve, curves
+from erosion.evaluation.findings import Finding, rows_of, told
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.partial_refusals import PARTIAL
 from erosion.evaluation.records import Measurement
@@ -25,6 +27,7 @@ from erosion.evaluation.report.figure import (
 from erosion.evaluation.report.judges_differ import judges_differ, judges_drift
 from erosion.evaluation.report.probe_map import draw_probe_map
 from erosion.evaluation.report.table import table
+from erosion.evaluation.run_findings import run_findings
 from erosion.evaluation.run_folder import MEASUREMENTS
 
 STEM = "erosion"
@@ -37,6 +40,8 @@ LISTED = 40
 
 def report(run: Path, *, title: str | None = None) -> list[Path]:
     """Writes `report/erosion.{png,svg,csv}`, the figures by depth and of the probe, and prints the table.
+
+    Where the run's recipe states hypotheses, it says of each whether it held, and writes `hypotheses.csv`.
 
     Returns:
         The files; none when nothing has been measured.
@@ -56,8 +61,14 @@ def report(run: Path, *, title: str | None = None) -> list[Path]:
         *draw_probe_map(run / "probe", stem.with_name("probe"), title=f"{run.name}: ADA-LP's probe"),
         write_csv(measured, stem.with_suffix(".csv")),
     ]
-    _print_completeness(run)
+    state = counted(run)
+    told_of = run_findings(run, state)
+    if told_of:
+        files.append(_write_findings(told_of, stem.with_name("hypotheses.csv")))
+    _print_completeness(state)
     _print(run, found, files)
+    for sentence in told(told_of):
+        print(sentence)
     if len(codes := sorted({each.code for each in measured})) > 1:
         print(f"code: {', '.join(codes)}; a number is kept as long as the versions beside it are the same")
     return files
@@ -70,6 +81,15 @@ def write_csv(measured: Sequence[Measurement], file: Path) -> Path:
         writer = csv.DictWriter(stream, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(measurement.line() for measurement in measured)
+    return file
+
+
+def _write_findings(findings: Sequence[Finding], file: Path) -> Path:
+    names = ["number", *(field.name for field in dataclasses.fields(Finding))]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, names)
+        writer.writeheader()
+        writer.writerows(rows_of(findings))
     return file
 
 
@@ -87,8 +107,7 @@ def _print(run: Path, found: Sequence[ErosionCurve], files: Sequence[Path]) -> N
     print(f"samples: {run / 'samples'}\nmeasurements: {run / MEASUREMENTS}")
 
 
-def _print_completeness(run: Path) -> None:
-    state = counted(run)
+def _print_completeness(state: Completeness | str) -> None:
     print(state)
     if isinstance(state, str):
         return

@@ -6,13 +6,12 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from erosion.evaluation.findings import told
 from erosion.evaluation.report.completeness_lines import print_completeness
 from erosion.evaluation.report.fair import fair_report
 from erosion.evaluation.report.run_report import WIDEST
-from erosion.evaluation.study_table import Entry, condensed, entries, finding, published
+from erosion.evaluation.study_table import Entry, condensed, entries, findings, published
 from erosion.recipes.study import Study
-
-VERDICTS = {True: "held", False: "did not hold", None: "undecided"}
 
 
 def study_report(study: Study, folder: Path) -> list[str]:
@@ -30,7 +29,7 @@ def study_report(study: Study, folder: Path) -> list[str]:
     rows, heads = _rows(study, found), _heads(study, found)
     print_completeness(folder / point.name for point in study.points())
     _print(study, heads, rows)
-    said = [_said(study, index, found) for index in range(len(study.hypotheses))]
+    said = told(findings(study, found))
     for sentence in said:
         print(sentence)
     files = [_csv(study, raw, report / "study.csv"), _markdown(study, heads, rows, said, report / "study.md")]
@@ -102,11 +101,6 @@ def _short(value: float | None) -> str:
 def _published(study: Study, entry: Entry | None) -> str:
     value = None if entry is None else published(study, entry)
     return _short(value)
-
-
-def _said(study: Study, index: int, found: Sequence[Entry]) -> str:
-    made = finding(study.hypotheses[index], found)
-    return f"{index + 1}. {made.says} {VERDICTS[made.held]}: {made.detail}."
 
 
 def _print(study: Study, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from erosion.evaluation.fair_curves import FairCurve, worst_case
+from erosion.evaluation.findings import Finding
 from erosion.evaluation.intervals import mean
 from erosion.evaluation.resampling import clustered, crossed
-from erosion.evaluation.study_table import Entry, condensed, curve_of, finding, published
+from erosion.evaluation.study_table import Entry, condensed, curve_of, findings, published
+from erosion.recipes.hypotheses import Claim, Hypothesis
 from erosion.recipes.schema import load_recipe
-from erosion.recipes.study import Column, Hypothesis, Level, Published, Study
+from erosion.recipes.study import Column, Level, Published, Study
 
 
 def study(**changes: object) -> Study:
@@ -86,12 +88,13 @@ def test_a_missing_level_may_be_the_worst():
     assert (made.value, made.levels) == (None, {"arm": "a", "seed": "?"})
 
 
-def hypothesis(**changes: object) -> Hypothesis:
+def found_of(found: list[Entry], worst_over: str | None = None, **changes: object) -> Finding:
     given = {
-        "says": "x", "left": {"arm": "a", "column": "success"}, "relation": "below",
+        "left": {"arm": "a", "column": "success"}, "relation": "below",
         "right": {"arm": "b", "column": "success"}, **changes,
     }  # fmt: skip
-    return Hypothesis(**given)
+    claimed = (Hypothesis(says="x", claims=(Claim(**given),)),)
+    return findings(study(hypotheses=claimed, worst_over=worst_over), found)[0]
 
 
 @pytest.mark.parametrize(
@@ -99,29 +102,37 @@ def hypothesis(**changes: object) -> Hypothesis:
     [
         ((0.1, 0.5), {}, True, "in 1 of 1 comparisons, in 1 of them beyond the intervals"),
         ((0.44, 0.5), {}, True, "in 1 of 1 comparisons, in 0 of them beyond the intervals"),
-        ((0.5, 0.1), {}, False, "in 0 of 1 comparisons, in 0 of them beyond the intervals"),
-        ((0.3, 0.5), {"times": 0.5}, False, "in 0 of 1 comparisons, in 0 of them beyond the intervals"),
+        ((0.5, 0.1), {}, False, "in 0 of 1 comparisons, in 0 of them beyond the intervals; the worst is a, 1, success, 0.5 against 0.1 (b, 1, success), not below 0.1"),
+        ((0.3, 0.5), {"times": 0.5}, False, "in 0 of 1 comparisons, in 0 of them beyond the intervals; the worst is a, 1, success, 0.3 against 0.5 (b, 1, success), not below 0.25"),
         ((0.3, 0.5), {"relation": "above", "times": 0.5}, True, "in 1 of 1 comparisons, in 0 of them beyond the intervals"),
         ((0.3, 0.5), {"right": 0.36}, True, "in 1 of 1 comparisons, in 1 of them beyond the intervals"),
-        ((0.3, None), {}, None, "1 numbers are missing"),
-        ((None, 0.5), {}, None, "1 numbers are missing"),
+        ((0.55, 0.5), {"relation": "at_most", "plus": 0.05}, True, "in 1 of 1 comparisons, in 0 of them beyond the intervals"),
+        ((0.3, None), {}, None, "1 of 1 comparisons lacks a number, the first b, 1, success"),
+        ((None, 0.5), {}, None, "1 of 1 comparisons lacks a number, the first a, 1, success"),
     ],
 )  # fmt: skip
 def test_a_hypothesis_is_compared(values, changes, held, detail):
     found = [entry(values[0], arm="a", seed="1"), entry(values[1], arm="b", seed="1")]
-    made = finding(hypothesis(**changes), found)
+    made = found_of(found, **changes)
     assert (made.held, made.detail) == (held, detail)
 
 
 def test_an_axis_left_out_stands_for_all_its_levels():
     found = [entry(v, arm=arm, seed=seed) for arm, seed, v in
              (("a", "1", 0.1), ("b", "1", 0.2), ("a", "2", 0.4), ("b", "2", 0.3))]  # fmt: skip
-    made = finding(hypothesis(), found)
+    made = found_of(found)
     assert (made.held, made.detail[:19]) == (False, "in 1 of 2 compariso")
 
 
+def test_the_worst_rate_of_each_side_is_compared_whichever_it_is():
+    """Each arm's worst level of `seed` was kept, and they are two different ones."""
+    given = [entry(0.1, arm="a", seed="2"), entry(0.5, arm="b", seed="0")]
+    made = found_of(given, worst_over="seed", right={"arm": "b"})
+    assert (made.held, made.comparisons) == (True, 1)
+
+
 def test_nothing_to_compare_is_undecided():
-    assert finding(hypothesis(), []).held is None
+    assert found_of([]).held is None
 
 
 def test_published_numbers_stand_beside_theirs_alone():
@@ -186,7 +197,7 @@ def test_a_rung_without_its_number_is_missing_and_no_other_stands_in(
 def test_a_right_side_of_several_levels_is_compared_with_each():
     found = [entry(0.3, arm="a", seed="1"), entry(0.5, arm="b", seed="1"), entry(0.1, arm="c", seed="1")]
     right = {"arm": ["b", "c"], "column": "success"}
-    made = finding(hypothesis(right=right), found)
+    made = found_of(found, right=right)
     assert (made.held, made.detail[:19]) == (False, "in 1 of 2 compariso")
 
 

@@ -145,7 +145,8 @@ def test_a_number_that_is_missing_is_said_and_leaves_the_hypothesis_undecided(do
     counts = dict(line.split(": cells: ") for line in said.splitlines()[:4])
     assert sorted(counts) == sorted(NAMES)
     assert [run for run, own in counts.items() if " 0 missing, " not in own] == ["sft-own"]
-    assert "undecided: 1 numbers are missing" in said
+    assert "undecided: in 3 of 3 comparisons, in" in said
+    assert "1 of 4 comparisons lacks a number, the first sft, own, before" in said
 
 
 def test_a_mistake_in_the_last_run_is_told_before_the_first_trains(study_file, tmp_path, capsys):
@@ -233,26 +234,26 @@ def test_overrides_leave_the_starts_training_alone(study_file):
 
 
 def test_a_column_can_be_a_task_of_lm_eval(write_recipe):
+    from erosion.evaluation.named_numbers import check_column
     from erosion.recipes.schema import load_recipe
     from erosion.recipes.study import Column
-    from erosion.training.study import _check_column
 
     tasks = [{"name": "gsm8k", "label": "sums"}, "mmlu"]
     recipe = load_recipe(write_recipe(evaluation={"suites": ["pocket/refusal"], "tasks": tasks}))
     for suite in ("lm_eval/sums", "lm_eval/mmlu"):
-        _check_column(Column(suite=suite, metric="exact_match,flexible-extract"), recipe, "columns.x")
+        check_column(Column(suite=suite, metric="exact_match,flexible-extract"), recipe, "columns.x")
     with pytest.raises(RecipeError, match="did you mean 'lm_eval/sums'"):
-        _check_column(Column(suite="lm_eval/sum", metric="exact_match,flexible-extract"), recipe, "columns.x")
+        check_column(Column(suite="lm_eval/sum", metric="exact_match,flexible-extract"), recipe, "columns.x")
 
 
 def test_the_llama_study_has_the_utility_of_gsm8k():
+    from erosion.evaluation.named_numbers import check_column
     from erosion.recipes.schema import load_recipe
     from erosion.recipes.study import load_study
-    from erosion.training.study import _check_column
 
     study = load_study(ROOT / "recipes" / "studies" / "few_tokens_deep_llama2_7b.yaml")
     for point in study.points():
         if point.levels["attack"] == "gsm8k":
             assert point.columns["utility"].suite == "lm_eval/gsm8k"
         for name, column in point.columns.items():
-            _check_column(column, load_recipe(point.recipe, point.overrides), name)
+            check_column(column, load_recipe(point.recipe, point.overrides), name)

@@ -90,7 +90,7 @@ def _sections(given: Compared) -> list[Section]:
         ("judges", "Judges", judge_parts(groups)),
         ("paired", "Paired comparison", paired_parts(given.paired, len(groups))),
         ("origins", "Recipes, provenance, costs", origins),
-        ("hypotheses", "Hypotheses", hypothesis_parts(given.studies)),
+        ("hypotheses", "Hypotheses", hypothesis_parts(given.studies, groups, given.complete)),
         ("measurements", "Measurements", [measurement_grid(runs)]),
         ("samples", "Answers", sample_parts(given.stored, safe=given.safe)),
     ]  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from erosion import recipes
+from erosion.evaluation.completeness import Completeness
+from erosion.evaluation.findings import VERDICTS, Finding
 from erosion.evaluation.report.page.contents import Cell, Part, Table, Text, Tone
+from erosion.evaluation.report.page.groups import Group
 from erosion.evaluation.report.page.runs import is_run
-from erosion.evaluation.report.study_report import VERDICTS
-from erosion.evaluation.study_table import condensed, entries, finding
+from erosion.evaluation.run_findings import run_findings
+from erosion.evaluation.study_table import condensed, entries, findings
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.study import Study, load_study
 
@@ -36,12 +39,25 @@ def studies_of(given: Sequence[Path], named: Path | None) -> list[tuple[Study, P
     return [(study, folder) for folder in holding]
 
 
-def hypothesis_parts(studies: Sequence[tuple[Study, Path]]) -> list[Part]:
-    """A table for every study; hypotheses in a recipe's comments are for people, and nothing checks them."""
-    parts: list[Part] = [_table(study, folder) for study, folder in studies if study.hypotheses]
+def hypothesis_parts(
+    studies: Sequence[tuple[Study, Path]], groups: Sequence[Group], complete: Mapping[str, Completeness | str]
+) -> list[Part]:
+    """A table for every study and every run that states hypotheses; before those of seeds one over all."""
+    parts: list[Part] = [
+        _table(study.title, findings(study, condensed(study, entries(study, folder))))
+        for study, folder in studies
+        if study.hypotheses
+    ]
+    for group in groups:
+        found = {run.name: run_findings(run.path, complete[run.name]) for run in group.runs}
+        if len(group.runs) > 1 and any(found.values()):
+            parts.append(_over_seeds(group, found))
+        folded = len(group.runs) > 1
+        parts += [_table(name, own, folded=folded) for name, own in found.items() if own]
     says = (
-        "No study's folder was given, so no hypotheses can be checked: those in a recipe's comments are for "
-        "readers. Give a study's folder, and its file with --study where it is not one of ours."
+        "No recipe of these runs has a section of hypotheses, and no study's folder was given: those in a "
+        "file's comments are for readers. Give a study's folder, and its file with --study where it is not "
+        "one of ours."
     )
     return parts or [Text(says=says)]
 
@@ -56,9 +72,28 @@ def _holds(study: Study, folder: Path) -> bool:
     return any(is_run(folder / point.name) for point in study.points())
 
 
-def _table(study: Study, folder: Path) -> Table:
-    found = condensed(study, entries(study, folder))
-    made = [finding(hypothesis, found) for hypothesis in study.hypotheses]
+def _over_seeds(group: Group, found: Mapping[str, Sequence[Finding]]) -> Table:
+    """In how many of a group's seeds each hypothesis held; one that only some state is counted in these."""
+    says = dict.fromkeys(each.says for own in found.values() for each in own)
+    rows = []
+    for place, sentence in enumerate(says, start=1):
+        held = {run: each.held for run, own in found.items() for each in own if each.says == sentence}
+        count = sum(verdict is True for verdict in held.values())
+        others = [f"{VERDICTS[verdict]} in {run}" for run, verdict in held.items() if verdict is not True]
+        worst = False if False in held.values() else None if None in held.values() else True
+        rows.append(
+            (
+                Cell(says=str(place), order=place),
+                Cell(says=sentence),
+                Cell(says=f"held in {count} of {len(held)} seeds", tone=TONES[worst]),
+                Cell(says="; ".join(others)),
+            )
+        )
+    heads = ("no.", "hypothesis", "outcome", "in which seeds not")
+    return Table(caption=f"{group.name}: in how many seeds each held", heads=heads, rows=tuple(rows))
+
+
+def _table(caption: str, made: Sequence[Finding], *, folded: bool = False) -> Table:
     rows = tuple(
         (
             Cell(says=str(place), order=place),
@@ -69,4 +104,4 @@ def _table(study: Study, folder: Path) -> Table:
         for place, each in enumerate(made, start=1)
     )
     heads = ("no.", "hypothesis", "outcome", "in how many comparisons")
-    return Table(caption=study.title, heads=heads, rows=rows)
+    return Table(caption=caption, heads=heads, rows=rows, folded=folded)

@@ -15,8 +15,8 @@ from erosion.evaluation.run_folder import RECIPE_FILE
 from erosion.recipes.parsing import parse_value, read_yaml
 from erosion.recipes.secrets_left_out import LEFT_OUT, command_without_secrets, with_values, without_secrets
 
-OF_ITS_PLACE = frozenset({"output_dir", "run_name"})
-"""Keys of a recipe that only say where a run lies."""
+NOT_COMPARED = frozenset({"output_dir", "run_name", "hypotheses"})
+"""Keys of a recipe that say where a run lies, or what was expected of it, which has its own section."""
 WORDED = frozenset({"system", "user", "trigger", "refusal", "follow_up"})
 """Keys whose values are said to or by a model, even where they are one word."""
 Facts = dict[str, str]
@@ -72,7 +72,7 @@ def _recipe(run: Run, *, safe: bool) -> Iterator[tuple[str, str]]:
         yield RECIPE_FILE, MISSING
         return
     for key, value in flattened(without_secrets(read_yaml(file))):
-        if key not in OF_ITS_PLACE:
+        if key not in NOT_COMPARED:
             yield key, _hashed(value) if safe and _is_said(key.rpartition(".")[2], value) else _written(value)
 
 
