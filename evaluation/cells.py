@@ -247,7 +247,7 @@ def _at_depths(
     tokenizer: PreTrainedTokenizerBase,
     room: int | None,
 ) -> Iterator[AtDepth]:
-    """The prompts of every depth, how many are left out, and the openers whose log-odds are measured there."""
+    """The prompts of every depth, how many are left out, and the openers of the log-odds measured there."""
     answers = [_answer(case, tokenizer) if any(depths) else [] for case in cases]
     for depth in depths:
         every = list(_prompts(cases, answers, depth, tokenizer))

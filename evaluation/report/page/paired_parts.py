@@ -14,7 +14,8 @@ NOTE = (
     "The same prompts on both sides, at the last rung both have. Of two runs, rates have Newcombe's paired "
     "interval and McNemar's exact test; scores, and rates of several answers to a prompt, have a paired "
     "bootstrap by prompt and a sign-flip test. Of groups of five seeds or more, prompts and seeds are "
-    "resampled crossed, and p is that of the interval; where all differences are one value there is none. Holm's correction is over all rows of a table. "
+    "resampled crossed, and p is that of the interval; where all differences are one value there is none. "
+    "Holm's correction is over all rows of a table. "
     '"Detectable" is the smallest difference found with 80 % power at this n.'
 )
 HEADS = (
