@@ -36,6 +36,7 @@ class Entry:
         low: Lower end of its 95 % interval.
         high: Upper end.
         n: Prompts, or runs where it is a mean over runs.
+        unscored: Prompts that are in no number, since no judge could score them; over all runs and rungs.
         higher_is: What a higher value means; empty where it is missing.
         behind: The values it rests on by prompt, rung by rung; None where no stored row has them.
         weights: Of these rungs in the number: one rung alone, or an area's.
@@ -47,6 +48,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     n: int = 0
+    unscored: int = 0
     higher_is: str = ""
     behind: tuple[Values, ...] | None = field(default=None, repr=False)
     weights: tuple[float, ...] = ()
@@ -112,13 +114,17 @@ def _entry(empty: Entry, column: Column, curve: ErosionCurve | None, recipe: Rec
     given = replace(empty, higher_is=curve.higher_is)
     if column.at == "area":
         whole = set(recipe.ladder) <= set(curve.steps) and len(curve.steps) > 1
-        return replace(given, value=curve.area(AREA), n=min(curve.n)) if whole else empty
+        if not whole:
+            return empty
+        return replace(given, value=curve.area(AREA), n=min(curve.n), unscored=sum(curve.unscored))
     step = _step(column, recipe)
     if step not in curve.steps:
         return empty
     place = curve.steps.index(step)
     low, high = curve.lows[place], curve.highs[place]
-    return replace(given, value=curve.values[place], low=low, high=high, n=curve.n[place])
+    return replace(
+        given, value=curve.values[place], low=low, high=high, n=curve.n[place], unscored=curve.unscored[place]
+    )
 
 
 def _step(column: Column, recipe: Recipe) -> int:
@@ -181,7 +187,10 @@ def _average(group: list[Entry], drawn: Drawn) -> Entry:
     The interval crosses prompts and runs where every run's rows have the number, and is over runs elsewhere.
     """
     values = [entry.value for entry in group if entry.value is not None]
-    alone = replace(group[0], value=None, low=None, high=None, n=len(values), behind=None, weights=())
+    lost = sum(entry.unscored for entry in group)
+    alone = replace(
+        group[0], value=None, low=None, high=None, n=len(values), unscored=lost, behind=None, weights=()
+    )
     if len(values) < len(group):
         return alone
     if len(values) < FEWEST_SEEDS:

@@ -85,7 +85,7 @@ def _cell(entry: Entry | None) -> str:
     if entry.value is None:
         return "missing"
     interval = "" if entry.low is None else f" [{_short(entry.low)}, {_short(entry.high)}]"
-    return f"{_short(entry.value)}{interval}"
+    return f"{_short(entry.value)}{interval}{f', {entry.unscored} unscored' if entry.unscored else ''}"
 
 
 def _short(value: float | None) -> str:
@@ -129,10 +129,12 @@ def _csv(study: Study, raw: Sequence[Entry], file: Path) -> Path:
     """Every run's numbers, nothing averaged, one a line."""
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow([*study.axes, "column", "value", "low", "high", "n", "higher_is", "published"])
+        writer.writerow(
+            [*study.axes, "column", "value", "low", "high", "n", "unscored", "higher_is", "published"]
+        )
         for entry in raw:
-            numbers = (entry.value, entry.low, entry.high, entry.n, entry.higher_is, published(study, entry))
-            writer.writerow([*entry.levels.values(), entry.column, *numbers])
+            numbers = (entry.value, entry.low, entry.high, entry.n, entry.unscored, entry.higher_is)
+            writer.writerow([*entry.levels.values(), entry.column, *numbers, published(study, entry)])
     return file
 
 
