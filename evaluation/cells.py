@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from erosion import defenses
@@ -17,12 +15,11 @@ from erosion.evaluation import openers
 from erosion.evaluation.attacks.prefill import prefilled
 from erosion.evaluation.attacks.wrapper import wrapped
 from erosion.evaluation.digests import DECODING, digest_of, guard_digest, suite_version
-from erosion.evaluation.named_suite import suite_of
+from erosion.evaluation.named_suite import cases_of, suite_of
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.chat import Message, answer_ids, end_of_turn_ids, prompt_ids
+from erosion.recipes.chat import answer_ids, end_of_turn_ids, prompt_ids
 from erosion.recipes.discovery import find
-from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Evaluation, GuardOptions, Wrapper
 
 if TYPE_CHECKING:
@@ -153,7 +150,7 @@ def grid(
             warning.
 
     Raises:
-        RecipeError: A suite without cases.
+        RecipeError: A suite without cases, or with two of one id.
     """
     return [
         cell
@@ -189,10 +186,8 @@ def _of_suite(
     wrapper: Wrapper,
 ) -> Iterator[Cell | LeftOut]:
     suite = suite_of(data)
-    plain = (with_system(case, data.system) for case in islice(suite.cases(data), evaluation.limit))
+    plain = cases_of(data, evaluation.limit, "evaluation.suites")
     cases = [wrapped(case, wrapper) for case in plain]
-    if not cases:
-        raise RecipeError(f"evaluation.suites: {data.name} has no cases")
     new = suite.max_new_tokens or evaluation.max_new_tokens
     room = None if positions is None else positions - new
     depths = evaluation.depths if suite.prefilled else (0,)
@@ -229,12 +224,6 @@ def _left_out(defense: Defense, suite: Suite, prompts: Sequence[Prompt], depth: 
     if defense.is_control and not suite.prefilled:
         return "a control is asked only where text is forced"
     return ""
-
-
-def with_system(case: Case, system: str | None) -> Case:
-    """The case with a system prompt before its conversation, where there is one."""
-    messages: list[Message] = [{"role": "system", "content": system}] if system else []
-    return dataclasses.replace(case, messages=[*messages, *case.messages])
 
 
 def _prompts(

@@ -6,10 +6,12 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 
 from erosion.evaluation import suites
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
+from erosion.recipes.chat import Message
 from erosion.recipes.discovery import find
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.records import records, text
@@ -28,6 +30,31 @@ def suite_of(data: Data) -> Suite:
     if data.answers is None:
         return found
     return dataclasses.replace(found, prefilled=True, cases=partial(_answered, found.cases))
+
+
+def cases_of(data: Data, limit: int | None, where: str) -> list[Case]:
+    """The first cases of the suite a section names, all of them when `limit` is None.
+
+    Raises:
+        RecipeError: It has none, two of one id, or rows that cannot be used.
+    """
+    cases = [with_system(case, data.system) for case in islice(suite_of(data).cases(data), limit)]
+    if not cases:
+        raise RecipeError(f"{where}: {data.name} has no cases")
+    seen = set[str]()
+    for case in cases:
+        if case.id in seen:
+            raise RecipeError(
+                f"{where}: {data.name} has two cases of the id {case.id!r}, allowed one of each"
+            )
+        seen.add(case.id)
+    return cases
+
+
+def with_system(case: Case, system: str | None) -> Case:
+    """The case with a system prompt before its conversation, where there is one."""
+    messages: list[Message] = [{"role": "system", "content": system}] if system else []
+    return dataclasses.replace(case, messages=[*messages, *case.messages])
 
 
 def _answered(plain: Callable[[Data], Iterable[Case]], data: Data) -> list[Case]:
