@@ -1,5 +1,6 @@
 """Suites of harmful requests: which cases, under which ids, and whose answers are placed before them."""
 
+import csv
 import dataclasses
 import json
 import logging
@@ -8,7 +9,7 @@ import pytest
 
 from erosion.evaluation.aggregate import aggregate
 from erosion.evaluation.cells import prepare
-from erosion.evaluation.named_suite import suite_of
+from erosion.evaluation.named_suite import parts_of, suite_of
 from erosion.evaluation.plan import check_evaluation, check_options
 from erosion.evaluation.records import Case
 from erosion.evaluation.suites import prompts, xstest
@@ -184,6 +185,9 @@ def test_a_context_stands_before_every_contextual_behaviour(shared_data):
     found = cases("harmbench", shared_data / "harmbench" / "harmbench_behaviors_text_all.csv")
     kinds = [case.group for case in found if "\n\n---\n\n" in case.messages[0]["content"]]
     assert (len(kinds), set(kinds)) == (100, {"contextual"})
+    with (shared_data / "harmbench" / "harmbench_behaviors_text_all.csv").open(newline="") as rows:
+        given = [(row["ContextString"], row["Behavior"]) for row in csv.DictReader(rows)]
+    assert [parts_of(case, text) for case, text in zip(found, asked(found), strict=True)] == given
     assert len(set(asked(found))) == 400
 
 
@@ -201,6 +205,21 @@ def test_answers_are_joined_by_prompt_and_strangers_counted(tmp_path, caplog):
     lines(answers, [{"prompt": "Who?", "answer": "Nobody."}])
     with pytest.raises(RecipeError, match="advbench: answers: no prompt of .* is one of the suite's"):
         cases("advbench", plain, answers=str(answers))
+
+
+def test_answers_are_joined_by_the_whole_prompt_or_the_request_without_its_context(tmp_path, caplog):
+    """Blanks around a prompt are no part of it; a request that stands in two contexts names neither."""
+    held = [("Once.", "Go on."), ("Twice.", "Go on."), ("Thrice.", "Stop."), ("", "How?"), ("Or.", "How?")]
+    rows = [{"Behavior": b, "ContextString": c, "BehaviorID": f"{n}"} for n, (c, b) in enumerate(held)]
+    plain = lines(tmp_path / "rows.jsonl", rows)
+    given = {"Go on.": "a", "Twice.\n\n---\n\nGo on. ": "b", " Stop.": "c", "How?\n": "d"}
+    answers = lines(tmp_path / "answers.jsonl", [{"prompt": p, "answer": a} for p, a in given.items()])
+    found = cases("harmbench", plain, answers=str(answers))
+    assert [case.answer for case in found] == [None, "b", "c", "d", None]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "harmbench: 1 requests with answers stand in several contexts; give each context with its request"
+    ]
 
 
 def test_a_suite_with_answers_is_measured_at_depth(tmp_path, tokenizer_for):
