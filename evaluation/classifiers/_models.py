@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CONFIGS = ("config.json", "adapter_config.json")
-Pair = tuple[str, str]
-"""A request and an answer."""
+Pair = tuple[str, ...]
+"""A request and an answer, and a context where the format reads one and there is one."""
 
 
 def settings(name: str, revision: str | None, where: str) -> tuple[Path, dict[str, Any]]:
@@ -87,8 +87,8 @@ class LanguageModel:
         said = iter(self._said(fitting) if fitting else [])
         return [next(said) if len(ids) <= room else None for ids in prompts]
 
-    def _ids(self, request: str, answer: str) -> list[int]:
-        tokenizer, given = self.engine.tokenizer, self.format.prompt(request, answer)
+    def _ids(self, *parts: str) -> list[int]:
+        tokenizer, given = self.engine.tokenizer, self.format.prompt(*parts)
         if not isinstance(given, str):
             return prompt_ids(tokenizer, given)
         first = tokenizer.bos_token_id if self.format.begins else None
