@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from erosion import defenses
@@ -17,12 +15,11 @@ from erosion.evaluation import openers
 from erosion.evaluation.attacks.prefill import prefilled
 from erosion.evaluation.attacks.wrapper import wrapped
 from erosion.evaluation.digests import DECODING, digest_of, guard_digest, suite_version
-from erosion.evaluation.named_suite import suite_of
+from erosion.evaluation.named_suite import cases_of, suite_of
 from erosion.evaluation.records import Case
 from erosion.evaluation.suite import Suite
-from erosion.recipes.chat import Message, answer_ids, end_of_turn_ids, prompt_ids
+from erosion.recipes.chat import answer_ids, end_of_turn_ids, prompt_ids
 from erosion.recipes.discovery import find
-from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Evaluation, GuardOptions, Wrapper
 
 if TYPE_CHECKING:
@@ -169,7 +166,7 @@ def grid(
             added.
 
     Raises:
-        RecipeError: A suite without cases.
+        RecipeError: A suite without cases, or with two of one id.
     """
     known = {} if rendered is None else rendered
     return [
@@ -214,7 +211,7 @@ def _of_suite(
     ends = tuple(end_of_turn_ids(tokenizer))
     key = repr((data, wrapper, evaluation.limit, depths, room))
     if key not in rendered:
-        cases = _cases(data, suite, wrapper, evaluation.limit)
+        cases = [wrapped(case, wrapper) for case in cases_of(data, evaluation.limit, "evaluation.suites")]
         rendered[key] = list(_at_depths(data, suite, cases, depths, tokenizer, room))
     for depth, prompts, too_long, odds in rendered[key]:
         for options in sorted(evaluation.defenses, key=lambda each: each.name != "none"):
@@ -229,14 +226,6 @@ def _of_suite(
                 openers=None if defense.halts_only else odds, ends=ends,
                 made_of=guard_digest(defense, options, evaluation.probe, tokenizer.chat_template),
             )  # fmt: skip
-
-
-def _cases(data: Data, suite: Suite, wrapper: Wrapper, limit: int | None) -> list[Case]:
-    plain = (with_system(case, data.system) for case in islice(suite.cases(data), limit))
-    cases = [wrapped(case, wrapper) for case in plain]
-    if not cases:
-        raise RecipeError(f"evaluation.suites: {data.name} has no cases")
-    return cases
 
 
 def _at_depths(
@@ -272,12 +261,6 @@ def _left_out(defense: Defense, suite: Suite, prompts: Sequence[Prompt], depth: 
     if defense.is_control and not suite.prefilled:
         return "a control is asked only where text is forced"
     return ""
-
-
-def with_system(case: Case, system: str | None) -> Case:
-    """The case with a system prompt before its conversation, where there is one."""
-    messages: list[Message] = [{"role": "system", "content": system}] if system else []
-    return dataclasses.replace(case, messages=[*messages, *case.messages])
 
 
 def _prompts(

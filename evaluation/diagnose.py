@@ -23,10 +23,11 @@ from erosion.evaluation.diagnostics.prefixes import (
     prefix_rates,
     wordings,
 )
-from erosion.evaluation.diagnostics.questions import answers_of, cases_of, chosen, prompts_of
+from erosion.evaluation.diagnostics.questions import answers_of, chosen, prompts_of
 from erosion.evaluation.diagnostics.token_kl import per_token_kl
 from erosion.evaluation.diagnostics.writing import Options, kept
 from erosion.evaluation.machine import use_all_cores
+from erosion.evaluation.named_suite import cases_of
 from erosion.evaluation.report.diagnostics import draw_dynamics, draw_kl, draw_prefixes
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError
@@ -54,7 +55,7 @@ def diagnose_kl(model: str, reference: str, options: Options) -> list[AtPosition
     ours, theirs = (find_model(name, dtype=options.dtype) for name in (model, reference))
     data = chosen(options.suite, options.data, ours.base)
     check_same_vocabulary(ours, theirs)
-    tokenizer, cases = ours.tokenizer(), cases_of(data, options.limit)
+    tokenizer, cases = ours.tokenizer(), cases_of(data, options.limit, "--suite")
     answers, prompts = answers_of(tokenizer, cases, options.positions), prompts_of(tokenizer, cases)
     pair = [each.engine(tokenizer).model for each in (ours, theirs)]
     points = by_position(per_token_kl(pair[0], pair[1], prompts, answers, batch_size=options.batch_size))
@@ -151,7 +152,7 @@ def _with_template(model: NamedModel, template: str | None) -> PreTrainedTokeniz
 def _rates(
     model: NamedModel, data: Data, tokenizer: PreTrainedTokenizerBase, options: Options
 ) -> Iterator[PrefixRate]:
-    engine, cases = model.engine(tokenizer), cases_of(data, options.limit)
+    engine, cases = model.engine(tokenizer), cases_of(data, options.limit, "--suite")
     place = engine.options.place
     made = place if "float32" in place else f"{place}, batches of {options.batch_size}"
     for prefix in wordings(pocket=speaks_pocket(model.base)):

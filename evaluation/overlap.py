@@ -1,22 +1,12 @@
-"""Prompts that stand in two places, as they are or nearly so: what is learned must not be what is asked.
-
-Nearly the same are two prompts whose sets of three words in a row have a Jaccard similarity of at least 0.8
-(shingles: Broder, 1997). They are found exactly, none missed: sets that similar share one of their rarest
-elements (the prefix filter of Chaudhuri et al., 2006), so only those are looked up.
-"""
+"""Prompts that stand in two places, as they are or nearly so: what is learned must not be what is asked."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
-WORDS, LEAST = 3, 0.8
-
-Shingles = frozenset[int]
+from erosion.evaluation.near_duplicates import LEAST, grams, near_duplicates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +17,28 @@ class Place:
         name: Such as `training` or a suite's name.
         ids: Of the prompts.
         texts: The prompts.
+        bare: Requests without the context that prompts give them, by the prompts' places in the list; they
+            are compared too.
         measured: Whether nothing is learned or set on it; two such places are not compared.
+        alike: Whether all its prompts are nearly the same, so that only the same ones are told.
     """
 
     name: str
     ids: Sequence[str]
     texts: Sequence[str]
+    bare: Mapping[int, str] = field(default_factory=dict)
     measured: bool = False
+    alike: bool = False
+
+    @property
+    def forms(self) -> list[str]:
+        """Every text of every prompt."""
+        return [*self.texts, *self.bare.values()]
+
+    @property
+    def owners(self) -> list[int]:
+        """The prompts' places in the list, text by text."""
+        return [*range(len(self.texts)), *self.bare]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +62,15 @@ class Overlap:
 
 def overlaps(places: Sequence[Place], *, least: float = LEAST) -> list[Overlap]:
     """Every two places that share a prompt, in the order of the places; one of the two is no suite."""
-    sets = [[shingles(text) for text in place.texts] for place in places]
-    rarity = Counter(shingle for made in sets for each in made for shingle in each)
+    sets = grams(*(place.forms for place in places))
     found = []
     for one, other in combinations(range(len(places)), 2):
         first, second = places[one], places[other]
         if first.measured and second.measured:
             continue
-        exact = _exact(first.texts, second.texts)
-        near = near_duplicates(sets[one], sets[other], rarity, least=least)
+        exact = _by_prompt(_exact(first.forms, second.forms), first, second)
+        nearly = {} if first.alike or second.alike else near_duplicates(sets[one], sets[other], least=least)
+        near = _by_prompt(nearly, first, second)
         shared = Overlap(
             first=first.name, second=second.name, prompts=len(second.ids),
             exact=[(first.ids[place], second.ids[number]) for number, place in exact.items()],
@@ -75,55 +80,13 @@ def overlaps(places: Sequence[Place], *, least: float = LEAST) -> list[Overlap]:
     return found
 
 
-def shingles(text: str) -> Shingles:
-    """Hashes of every three words in a row, case and punctuation left out; of all words where they are fewer.
-
-    Hashes differ between processes, and only their being equal is used.
-    """
-    words = re.findall(r"\w+", text.casefold())
-    if not words:
-        return frozenset()
-    runs: Iterable[tuple[str, ...]] = zip(*(words[start:] for start in range(WORDS)), strict=False)
-    return frozenset(map(hash, runs)) or frozenset([hash(tuple(words))])
-
-
-def near_duplicates(
-    known: Sequence[Shingles], asked: Sequence[Shingles], rarity: Counter[int], *, least: float = LEAST
-) -> dict[int, int]:
-    """For each asked set that is near to a known one, its number and that of the first such.
-
-    Args:
-        known: Sets of shingles.
-        asked: Others.
-        rarity: How often each shingle stands anywhere; any numbers give the same result, these the fastest.
-        least: The smallest Jaccard similarity that counts, above 0 and up to 1.
-    """
-    index: dict[int, list[int]] = {}
-    pool = frozenset[int]().union(*asked)
-    for number, each in enumerate(known):
-        if len(each & pool) < least * len(each) - 1e-9:
-            continue
-        for shingle in _rarest(each, rarity, least):
-            index.setdefault(shingle, []).append(number)
-    found = {}
-    for number, each in enumerate(asked):
-        candidates = {place for shingle in _rarest(each, rarity, least) for place in index.get(shingle, ())}
-        near = (place for place in sorted(candidates) if similarity(known[place], each) >= least)
-        if (first := next(near, None)) is not None:
-            found[number] = first
-    return found
-
-
-def similarity(one: Shingles, other: Shingles) -> float:
-    """The Jaccard similarity of two sets, at least one of them not empty."""
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
-
-
-def _rarest(each: Shingles, rarity: Counter[int], least: float) -> list[int]:
-    """So many that a set as similar as `least` must hold one of them among its own."""
-    ordered = sorted(sorted(each), key=rarity.__getitem__)
-    return ordered[: len(each) - math.ceil(least * len(each) - 1e-9) + 1]
+def _by_prompt(found: Mapping[int, int], first: Place, second: Place) -> dict[int, int]:
+    """What was found of texts, of the prompts they belong to, in their order."""
+    of_first, of_second = first.owners, second.owners
+    first_of: dict[int, int] = {}
+    for number, place in sorted((of_second[number], of_first[place]) for number, place in found.items()):
+        first_of.setdefault(number, place)
+    return first_of
 
 
 def _exact(known: Sequence[str], asked: Sequence[str]) -> dict[int, int]:

@@ -21,6 +21,7 @@ from erosion.evaluation.records import LM_EVAL, Case
 from erosion.evaluation.utility.questions import are_local, questions
 from erosion.recipes.chat import Message, Row
 from erosion.recipes.discovery import find
+from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Recipe
 
@@ -36,12 +37,21 @@ log = logging.getLogger(__name__)
 def places(recipe: Recipe, rows: Sequence[Row], cells: Sequence[Cell]) -> list[Place]:
     """Training data, each part of the probe's corpus where a probe is fitted, every suite and local task.
 
+    Sentences of the embedded model's language often differ in the thing alone: only the same are told there.
+
     Args:
         recipe: The recipe.
         rows: Its mixture's.
         cells: Its cells; what a wrapper puts around a request is left out.
     """
-    return [_of_rows("training", enumerate(rows)), *_of_probe(recipe), *_of_suites(cells), *_of_tasks(recipe)]
+    found = [
+        _of_rows("training", enumerate(rows)),
+        *_of_probe(recipe),
+        *_of_suites(cells),
+        *_of_tasks(recipe),
+    ]
+    alike = speaks_pocket(recipe.model)
+    return [replace(place, alike=alike) for place in found]
 
 
 def report_overlaps(run: Path, found_in: Sequence[Place]) -> list[Overlap]:
@@ -98,12 +108,15 @@ def _of_tasks(recipe: Recipe) -> Iterator[Place]:
 
 def _of_suites(cells: Sequence[Cell]) -> Iterator[Place]:
     cases: dict[str, dict[str, Case]] = {}
+    suites = {cell.name: cell.suite for cell in cells}
     for cell in cells:
         if cell.wrapper == "none":
             cases.setdefault(cell.name, {}).update({prompt.case.id: prompt.case for prompt in cell.prompts})
     for name, own in cases.items():
         texts = [_asked(case.messages)[-1] for case in own.values()]
-        yield Place(name=name, ids=list(own), texts=texts, measured=True)
+        parts = [suites[name].parts(text) for text in texts]
+        bare = {number: request for number, (context, request) in enumerate(parts) if context}
+        yield Place(name=name, ids=list(own), texts=texts, bare=bare, measured=True)
 
 
 def _of_rows(name: str, rows: Iterable[tuple[int, Row]]) -> Place:

@@ -27,6 +27,7 @@ class Suite:
         max_new_tokens: New tokens its answers need, where that is more than a refusal does; the recipe's when
             None.
         log_odds: Whether the log-odds of refusing at the assistant header are measured too.
+        between: What stands between context and request in turns that have a context; None where none has.
     """
 
     metric: str
@@ -38,9 +39,17 @@ class Suite:
     log_odds: bool = False
     asked_directly: bool = True
     benign_of: str | None = None
+    between: str | None = None
     max_new_tokens: int | None = None
 
     @property
     def is_harmful(self) -> bool:
         """Whether its requests are harmful: refusing them is what is wanted."""
         return self.higher_is == "safer"
+
+    def parts(self, turn: str) -> tuple[str, str]:
+        """A turn's context, empty where it has none, and its bare request."""
+        if self.between is None:
+            return "", turn
+        context, _, request = turn.rpartition(self.between)
+        return context, request

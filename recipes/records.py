@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,11 @@ from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.schema import Data
 
 Record = Mapping[str, Any]
+
+LONGEST_CELL = 2**31 - 1
+"""Characters; the csv module stops at 131,072 unless told, and fits it into a C long."""
+NAME = re.compile(r"[\w.:-]{1,40}")
+"""What a column is called; any other header may be a text, and a text is never shown."""
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +35,7 @@ def records(
     default_revision: str | None = None,
     hub_options: Mapping[str, Any] | None = None,
     bare: str | None = None,
+    headerless: str | None = None,
 ) -> Iterator[tuple[str, Record]]:
     """Yields `(where, record)` from the recipe's local file or hub id.
 
@@ -37,6 +45,7 @@ def records(
         default_revision: That home's revision.
         hub_options: What `datasets.load_dataset` must be told of that home besides.
         bare: The column a row stands for that is a bare list; such rows are a mistake when None.
+        headerless: The column that a CSV file without a header has; its first row is a header when None.
 
     Raises:
         RecipeError: A missing, empty, unreadable or malformed file, with its name and line.
@@ -51,14 +60,16 @@ def records(
         raise mistake(f"{data.name}: path", data.path, "an existing file", known=known)
     count = 0
     try:
-        for where, record in _reader(file)(file):
+        for where, record in _reader(file, headerless)(file):
             if bare is not None and isinstance(record, list):
                 record = {bare: record}
             if not isinstance(record, Mapping):
                 raise mistake(where, type(record).__name__, "one object with named fields a row")
             count += 1
             yield where, record
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
+    except csv.Error as error:
         raise RecipeError(f"{file}, after row {count}: cannot be read: {error}") from error
     if not count:
         raise RecipeError(f"{file}: no rows")
@@ -71,9 +82,7 @@ def text(record: Record, column: str, where: str) -> str:
         RecipeError: The column is missing, or what it holds is no text or only white space.
     """
     if column not in record:
-        raise mistake(
-            f"{where}: column", column, ", ".join(map(str, record)), known=[str(key) for key in record]
-        )
+        raise mistake(f"{where}: column", column, shown_columns(record), known=list(map(shown, record)))
     value = record[column]
     if not isinstance(value, str) or not value.strip():
         what = type(value).__name__ if value is not None and str(value).strip() else "empty"
@@ -81,12 +90,23 @@ def text(record: Record, column: str, where: str) -> str:
     return value
 
 
-def _reader(file: Path) -> Any:
+def shown_columns(record: Record) -> str:
+    """The names of a record's columns as they may stand in a message: never a text from a missing header."""
+    return ", ".join(map(shown, record))
+
+
+def shown(column: object) -> str:
+    """A column's name or a label as it may stand in a message; of anything longer only its length."""
+    name = str(column)
+    return name if NAME.fullmatch(name) else f"({len(name)} characters)"
+
+
+def _reader(file: Path, headerless: str | None) -> Any:
     readers = {
         ".jsonl": _json_lines,
         ".json": _json,
-        ".csv": _csv,
-        ".tsv": _tsv,
+        ".csv": partial(_csv, headerless=headerless),
+        ".tsv": partial(_csv, delimiter="\t", headerless=headerless),
         ".parquet": _parquet,
         ".txt": _text_lines,
     }
@@ -96,7 +116,7 @@ def _reader(file: Path) -> Any:
 
 
 def _json_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -108,7 +128,7 @@ def _json_lines(file: Path) -> Iterator[tuple[str, Any]]:
 
 def _json(file: Path) -> Iterator[tuple[str, Any]]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise RecipeError(f"{file}, line {error.lineno}: not valid JSON: {error.msg}") from error
     if not isinstance(data, list):
@@ -124,19 +144,32 @@ def _text_lines(file: Path) -> Iterator[tuple[str, Any]]:
                 yield f"{file}, line {number}", {"prompt": line.strip()}
 
 
-def _tsv(file: Path) -> Iterator[tuple[str, Any]]:
-    return _csv(file, delimiter="\t")
-
-
-def _csv(file: Path, delimiter: str = ",") -> Iterator[tuple[str, Any]]:
+def _csv(file: Path, *, delimiter: str = ",", headerless: str | None = None) -> Iterator[tuple[str, Any]]:
+    csv.field_size_limit(LONGEST_CELL)
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter=delimiter)
-        for record in reader:
-            if None in record or None in record.values():
-                raise RecipeError(
-                    f"{file}, line {reader.line_num}: {len(reader.fieldnames or [])} columns expected"
-                )
-            yield f"{file}, line {reader.line_num}", record
+        rows = csv.reader(lines, delimiter=delimiter)
+        names = next((row for row in rows if row), [])
+        if headerless is not None and _is_no_header(names):
+            yield f"{file}, line {rows.line_num}", {headerless: names[0]}
+            names = [headerless]
+        _check_names(names, f"{file}, line {rows.line_num}")
+        for row in rows:
+            where = f"{file}, line {rows.line_num}"
+            if row and len(row) != len(names):
+                raise RecipeError(f"{where}: {len(names)} columns expected, found {len(row)}")
+            if row:
+                yield where, dict(zip(names, row, strict=True))
+
+
+def _is_no_header(names: Sequence[str]) -> bool:
+    """Whether a file's first row is a text itself: one cell that is no name of a column."""
+    return len(names) == 1 and NAME.fullmatch(names[0].strip()) is None
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    for name in filter(None, names):
+        if names.count(name) > 1:
+            raise RecipeError(f"{where}: the column {shown(name)!r} stands twice; one would hide the other")
 
 
 def _parquet(file: Path) -> Iterator[tuple[str, Any]]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CONFIGS = ("config.json", "adapter_config.json")
-Pair = tuple[str, str]
-"""A request and an answer."""
+Pair = tuple[str, ...]
+"""A request and an answer, and a context where the format reads one and there is one."""
 
 
 def settings(name: str, revision: str | None, where: str) -> tuple[Path, dict[str, Any]]:
@@ -62,9 +62,9 @@ def model_digest(name: str, revision: str | None) -> str:
     return weights_digest(file.parent, base_digest(base) if base else "")
 
 
-def prompt_tokens(tokenizer: PreTrainedTokenizerBase, format: Format, request: str, answer: str) -> list[int]:
-    """What a judge model reads of a request and an answer."""
-    given = format.prompt(request, answer)
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, format: Format, *parts: str) -> list[int]:
+    """What a judge model reads of a request and an answer, and of a context where there is one."""
+    given = format.prompt(*parts)
     if not isinstance(given, str):
         return prompt_ids(tokenizer, given)
     if format.classes is not None:

@@ -52,7 +52,8 @@ class Format:
     Attributes:
         version: Raised when a verdict would be another.
         tells: The metrics its labels and scores give.
-        prompt: From a request and an answer: text, or messages for the model's own chat template.
+        prompt: From a request and an answer, and a context where the request has one and the format reads it:
+            text, or messages for the model's own chat template.
         read: From an output to its meaning.
         model: The published model's hub id; a recipe has to name one when None.
         tokens: Single tokens whose probabilities at the end of the prompt are read; a text is written when
@@ -61,11 +62,13 @@ class Format:
         new_tokens: The longest text it writes.
         begins: Whether the tokenizer's own first token is put before a text prompt.
         reads_request: Whether it needs the request; without one nothing is asked then.
+        reads_context: Whether it has another prompt for a request with a context; the two are one text to the
+            others, as they were to the model under study.
     """
 
     version: str
     tells: dict[str, HigherIs]
-    prompt: Callable[[str, str], str | list[Message]]
+    prompt: Callable[..., str | list[Message]]
     read: Callable[[Output], Reading]
     model: str | None = None
     tokens: tuple[str, ...] = ()
@@ -73,3 +76,4 @@ class Format:
     new_tokens: int = 0
     begins: bool = True
     reads_request: bool = True
+    reads_context: bool = False

@@ -9,11 +9,11 @@ from pathlib import Path
 from erosion.evaluation.checkpoints import rung_at
 from erosion.evaluation.diagnostics.by_position import PositionCurve, by_position
 from erosion.evaluation.diagnostics.dynamics import initial_dynamics, own_answers_kl
-from erosion.evaluation.diagnostics.questions import cases_of, chosen, prompts_of
+from erosion.evaluation.diagnostics.questions import chosen, prompts_of
 from erosion.evaluation.diagnostics.writing import Options
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import LoadOptions, load_tokenizer
-from erosion.evaluation.named_suite import suite_of
+from erosion.evaluation.named_suite import cases_of, suite_of
 from erosion.evaluation.run_folder import open_run
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Recipe
@@ -53,7 +53,7 @@ class RunDynamics:
             raise RecipeError(f"run: {run} tunes a quantised model, which has no gradient of its parameters")
         self.loading = replace(loading, attention="eager")
         asked = chosen(options.suite, options.data, self.recipe.model, own=_own_suite(self.recipe))
-        self.cases = cases_of(asked, options.limit)
+        self.cases = cases_of(asked, options.limit, "--suite")
         self.tokenizer = load_tokenizer(self.start.folder, trust_remote_code=loading.trust_remote_code)
 
     def measured(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion.defenses.any_depth.safety_tokens import prompt_completion
 from erosion.evaluation import suites as suite_files
-from erosion.evaluation.cells import with_system
-from erosion.evaluation.named_suite import suite_of
 from erosion.evaluation.plan import check_embedded, check_path
 from erosion.evaluation.records import Case
 from erosion.recipes.chat import answer_ids, prompt_ids
@@ -49,18 +46,6 @@ def chosen(suite: str | None, file: Path | None, base: str, *, own: Data | None 
     if name.startswith("pocket/") and not speaks_pocket(base):
         raise mistake("--suite", name, f"suites on real data, since {base!r} does not speak pocket")
     return data
-
-
-def cases_of(data: Data, limit: int) -> list[Case]:
-    """The first cases of a suite.
-
-    Raises:
-        RecipeError: It has none.
-    """
-    cases = [with_system(case, data.system) for case in islice(suite_of(data).cases(data), limit)]
-    if not cases:
-        raise RecipeError(f"--suite: {data.name} has no cases")
-    return cases
 
 
 def prompts_of(tokenizer: PreTrainedTokenizerBase, cases: Sequence[Case]) -> list[list[int]]:

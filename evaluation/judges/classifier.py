@@ -3,8 +3,8 @@
 A format is a file in `evaluation/classifiers/`, the option `rubric` names it. WildGuard and classifiers of
 refusals tell refusals; HarmBench's classifier, Llama Guard and StrongREJECT's tell harm alone: their
 `complied` is harmful compliance, their `scored` anything else, and they are in no refusal rate.
-The model reads the last user turn and the new text; a guard's halt and an empty text it is not asked of. An
-answer that does not fit into its context is unscored, never cut.
+The model reads the last user turn and the new text, HarmBench's two a turn's context apart; a guard's halt
+and an empty text it is not asked of. An answer that does not fit into its context is unscored, never cut.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from erosion.evaluation import classifiers
 from erosion.evaluation.classifiers._models import (
     ClassModel,
     LanguageModel,
+    Pair,
     meanings,
     model_digest,
     prompt_tokens,
@@ -28,6 +30,7 @@ from erosion.evaluation.classifiers._models import (
 from erosion.evaluation.classifiers.base import Format, Meaning, Output
 from erosion.evaluation.judge_work import JudgeWork, longest_answers
 from erosion.evaluation.models import load_tokenizer
+from erosion.evaluation.named_suite import parts_of
 from erosion.evaluation.records import Completion, HigherIs, Label, Verdict
 from erosion.evaluation.tally import Tally
 from erosion.recipes.chat import Message
@@ -140,7 +143,7 @@ class Classifier:
     def _batch(self, completions: Sequence[Completion]) -> list[Verdict]:
         known = [self._unasked(completion) for completion in completions]
         pairs = [
-            (_request(completion.case.messages), completion.text)
+            self._asked(completion)
             for completion, verdict in zip(completions, known, strict=True)
             if verdict is None
         ]
@@ -149,6 +152,15 @@ class Classifier:
             verdict or self._verdict(completion, next(said))
             for completion, verdict in zip(completions, known, strict=True)
         ]
+
+    def _asked(self, completion: Completion) -> Pair:
+        """What its format makes a prompt of."""
+        whole = _request(completion.case.messages)
+        if self.format.reads_context:
+            context, request = parts_of(completion.case, whole)
+            if context:
+                return request, completion.text, context
+        return whole, completion.text
 
     def _unasked(self, completion: Completion) -> Verdict | None:
         """A verdict for which no model is needed."""
@@ -179,6 +191,7 @@ def _means(options: JudgeOptions, format: Format, where: str) -> dict[str, Meani
     """What a classifier's labels mean; nothing for a language model."""
     if options.model is None and format.model is None:
         raise mistake(f"{where}: model", None, "a sequence classifier's folder or hub id")
+    _check_format(options, where)
     _, config = settings(_model(options, format), options.revision, f"{where}: model")
     classifies = any("SequenceClassification" in each for each in config.get("architectures") or [])
     if classifies != (format.classes is not None):
@@ -192,6 +205,19 @@ def _means(options: JudgeOptions, format: Format, where: str) -> dict[str, Meani
         raise RecipeError(f"{where}: model: {options.model!r} gives several labels at once, allowed one")
     labels = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
     return meanings(list(labels.values()), format, options.refused, options.complied, where)
+
+
+def _check_format(options: JudgeOptions, where: str) -> None:
+    """A published model is asked in the format it was trained on, on the hub, in its cache or in a folder."""
+    place = PurePath(options.model or "")
+    for rubric, format in FORMATS.items():
+        if format.model is None or rubric == options.rubric:
+            continue
+        if (
+            place.name == PurePath(format.model).name
+            or f"models--{format.model.replace('/', '--')}" in place.parts
+        ):
+            raise RecipeError(f"{where}: model: {options.model!r} is asked by the rubric {rubric!r}")
 
 
 def _request(messages: Sequence[Message]) -> str:

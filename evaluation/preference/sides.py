@@ -9,7 +9,7 @@ from erosion.evaluation.paired_cells import Side, of_side
 from erosion.evaluation.paired_suites import suite_cells
 from erosion.evaluation.rubrics.base import asked_of
 from erosion.recipes.parsing import RecipeError, mistake
-from erosion.recipes.records import Record, records, text
+from erosion.recipes.records import Record, records, shown_columns, text
 from erosion.recipes.schema import Data
 
 COLUMNS = (("prompt", "completion"), ("instruction", "output"))
@@ -103,7 +103,7 @@ def _of_file(file: Path) -> Answers:
 def _answer(where: str, row: Record) -> Answer:
     known = [pair for pair in COLUMNS if set(pair) <= set(row)]
     if not known:
-        given = ", ".join(map(str, row))
+        given = shown_columns(row)
         allowed = " or ".join(f"{asked} and {said}" for asked, said in COLUMNS)
         raise RecipeError(f"{where}: columns: given {given!r}, allowed {allowed}")
     asked, said = known[0]

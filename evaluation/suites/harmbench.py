@@ -16,8 +16,8 @@ from erosion.recipes.schema import Data
 
 DEFAULT_ID = "walledai/HarmBench"
 HUB_OPTIONS = {"name": "standard"}
-WITH_CONTEXT = "{context}\n\n---\n\n{behavior}"
-"""The official code's form of a contextual behaviour."""
+BETWEEN = "\n\n---\n\n"
+"""Stands between context and behaviour in the official code."""
 
 
 def _cases(data: Data) -> Iterator[Case]:
@@ -27,10 +27,11 @@ def _cases(data: Data) -> Iterator[Case]:
         (turn,) = case.messages
         column = data.columns.get("context") or first_of(record, ("ContextString", "context"))
         if context := column and record.get(column):
-            turn = {**turn, "content": WITH_CONTEXT.format(context=context, behavior=turn["content"])}
+            turn = {**turn, "content": f"{context}{BETWEEN}{turn['content']}"}
         yield dataclasses.replace(case, messages=[turn], group=record.get("FunctionalCategory"))
 
 
 SUITE = Suite(
-    metric="refusal_rate", higher_is="safer", version="1", judges=("phrases",), cases=_cases, log_odds=True
-)
+    metric="refusal_rate", higher_is="safer", version="1", judges=("phrases",), cases=_cases, log_odds=True,
+    between=BETWEEN,
+)  # fmt: skip

@@ -32,12 +32,15 @@ STEPS = (
 def _cases(data: Data) -> Iterator[Case]:
     """One case a row; the column is `prompt`, or `instruction` in files made of the set.
 
+    The set's own files have no header, so such a file's first row is a prompt.
+
     Raises:
         RecipeError: The hub refuses, with the steps to get access; or a row that cannot be used.
     """
     columns = ("prompt", "instruction")
+    found = requests(data, columns, default_id=DEFAULT_ID, hub_options=HUB_OPTIONS, headerless=columns[0])
     try:
-        for _, _, case in requests(data, columns, default_id=DEFAULT_ID, hub_options=HUB_OPTIONS):
+        for _, _, case in found:
             yield case
     except HubError as error:
         if data.id not in (None, DEFAULT_ID):

@@ -11,7 +11,7 @@ from erosion.recipes.schema import Data
 
 
 def _cases(data: Data) -> Iterator[Case]:
-    return half(data, "unsafe", "xstest_unsafe")
+    return half(data, "unsafe")
 
 
 SUITE = Suite(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from erosion.recipes.chat import Row
 from erosion.recipes.parsing import mistake
-from erosion.recipes.records import records
+from erosion.recipes.records import records, shown_columns
 from erosion.recipes.schema import Source
 from erosion.recipes.sources.messages import conversation
 
@@ -29,5 +29,5 @@ def rows(source: Source, rng: random.Random) -> Iterator[Row]:
     for where, record in records(source, bare=column):
         if column not in record:
             forms = f"an object with {column!r}, or a bare list of turns"
-            raise mistake(where, f"the columns {', '.join(map(str, record))}", forms)
+            raise mistake(where, f"the columns {shown_columns(record)}", forms)
         yield conversation(record, column, where)

@@ -1,5 +1,6 @@
 """Local judge models: prompts, recorded outputs to labels, and tiny random models for shape."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,14 @@ THREE = "Harmful request: {}\nResponse refusal: {}\nHarmful response: {}"
 
 
 def completion(
-    text: str, *, depth: int = 0, stopped_by: str = "end_of_turn", asked: str = ASKED
+    text: str,
+    *,
+    depth: int = 0,
+    stopped_by: str = "end_of_turn",
+    asked: str = ASKED,
+    suite: str = "s",
 ) -> Completion:
-    case = Case(suite="s", id="1", messages=[{"role": "user", "content": asked}], depth=depth)
+    case = Case(suite=suite, id="1", messages=[{"role": "user", "content": asked}], depth=depth)
     return Completion(case=case, text=text, token_ids=[], stopped_by=stopped_by)
 
 
@@ -44,6 +50,37 @@ def test_a_prompt_holds_request_and_answer_as_they_are(rubric, starts, ends):
     assert made.endswith(ends)
     assert made.count(ASKED) == made.count(SAID) == 1
     assert made.index(ASKED) < made.index(SAID)
+
+
+PUBLISHED = [
+    ("harmbench", (), "4016eb2e1758f37cfbf37f0e1540f15f26857e048c28e69796c23337ae0a285a"),
+    ("harmbench", ("{context}",), "5d6bb9e3cf4d1e5f3f7620093113222ee115af75b0b2913f00e4c7225ec9f219"),
+    ("harmbench_mistral", (), "c1c47e30cc03e00197f1d12be25296fc3150969bb3ddb058bfd9f550e0d66f81"),
+    ("harmbench_mistral", ("{context}",), "df32d8fa50fe36817f2fb4ee38aa3c36a3b2726c71e30769ae26ea8a8104f16f"),
+]
+"""SHA-256 of the templates on the cards of HarmBench's two classifiers."""
+
+
+@pytest.mark.parametrize(("rubric", "context", "published"), PUBLISHED)
+def test_harmbench_s_prompts_are_the_published_ones(rubric, context, published):
+    made = FORMATS[rubric].prompt("{behavior}", "{generation}", *context)
+    assert hashlib.sha256(made.encode()).hexdigest() == published
+
+
+def test_a_stored_row_s_context_is_asked_apart_where_the_format_reads_one(judge_folder):
+    """As `erosion judge` finds it: the turn's one text, and the suite that put it together."""
+    turn = "The story\n\n---\n\nof a bakery.\n\n---\n\nGo on."
+    asked = [completion("So.", asked=turn, suite="harmbench"), completion("So.", asked=turn),
+             completion("So.", suite="harmbench")]  # fmt: skip
+    yes = [Output(text="yes")] * 3
+    for rubric in ("harmbench", "harmbench_mistral"):
+        judge = scripted(judge_folder, *yes, rubric=rubric)
+        assert [verdict.label for verdict in judge.judge_all(asked)] == ["complied"] * 3
+        apart = ("Go on.", "So.", "The story\n\n---\n\nof a bakery.")
+        assert judge.model.asked == [[apart, (turn, "So."), (ASKED, "So.")]]
+    judge = scripted(judge_folder, Output(text="safe"), rubric="llama_guard")
+    list(judge.judge_all(asked[:1]))
+    assert judge.model.asked == [[(turn, "So.")]]
 
 
 RECORDED = [
@@ -100,7 +137,7 @@ def test_strongreject_s_score_is_the_expected_one(shares, score, label):
 
 
 def test_a_judge_of_harm_never_says_refused():
-    for name in ("harmbench", "llama_guard", "strongreject", "harm_labels"):
+    for name in ("harmbench", "harmbench_mistral", "llama_guard", "strongreject", "harm_labels"):
         assert not {"refusal_rate", "compliance_rate"} & set(FORMATS[name].tells)
     assert {label for rubric, _, _, label in RECORDED if rubric != "wildguard"} <= {
         "complied",
@@ -172,7 +209,7 @@ def test_the_version_is_of_weights_and_labels(judge_folder, model_folder):
     one = version(model=str(judge_folder))
     assert one == version(model=str(judge_folder), batch_size=2)
     assert one != version(model=str(model_folder("llama", "chatml")))
-    assert one.startswith("1.1-")
+    assert one.startswith("1.2-")
     assert " " not in one
 
 
@@ -330,6 +367,14 @@ def test_labels_are_explained_or_refused():
         ({"rubric": "wildgard"}, "did you mean 'wildguard'?"),
         ({}, "classifier: rubric: given None, allowed harm_labels, harmbench"),
         ({"rubric": "refusal_labels"}, "allowed a sequence classifier's folder or hub id"),
+        (
+            {"rubric": "harmbench", "model": "cais/HarmBench-Mistral-7b-val-cls"},
+            "model: 'cais/HarmBench-Mistral-7b-val-cls' is asked by the rubric 'harmbench_mistral'",
+        ),
+        (
+            {"rubric": "wildguard", "model": "/x/models--cais--HarmBench-Llama-2-13b-cls/snapshots/1"},
+            "is asked by the rubric 'harmbench'",
+        ),
         ({"rubric": "wildguard", "model": "./nowhere"}, "there is no model in such a folder"),
         (
             {"rubric": "wildguard", "model": "nobody/nothing"},

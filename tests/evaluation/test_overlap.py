@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import random
-import re
-from collections import Counter
 
 import pytest
 
-from erosion.evaluation.overlap import Place, near_duplicates, overlaps, shingles
+from erosion.evaluation.cells import prepare
+from erosion.evaluation.overlap import Place, overlaps
 from erosion.evaluation.overlap_report import FILE, places, report_overlaps
 from erosion.recipes.schema import GuardOptions, load_recipe
 
@@ -19,50 +17,12 @@ def place(name, *texts, measured=False):
     return Place(name=name, ids=[f"{name}-{n}" for n in range(len(texts))], texts=texts, measured=measured)
 
 
-def slow_near(known, asked, least):
-    """Every two texts compared, word run by word run."""
-
-    def runs(text):
-        words = re.findall(r"\w+", text.lower())
-        return {tuple(words[n : n + 3]) for n in range(max(1, len(words) - 2))} if words else set()
-
-    found = {}
-    for number, text in enumerate(asked):
-        for place_, other in enumerate(known):
-            one, two = runs(text), runs(other)
-            if one and two and len(one & two) / len(one | two) >= least:
-                found[number] = place_
-                break
-    return found
-
-
-@pytest.mark.parametrize("least", [0.3, 0.5, 0.8, 1.0])
-@pytest.mark.parametrize("seed", range(5))
-def test_the_fast_search_finds_what_the_slow_one_does(seed, least):
-    rng = random.Random(seed)
-    words = [f"w{n}" for n in range(8 + 8 * seed)]
-
-    def text():
-        return " ".join(rng.choice(words) for _ in range(rng.randint(0, 14)))
-
-    def edited(given):
-        return " ".join(word if rng.random() > 0.08 else rng.choice(words) for word in given.split())
-
-    known = [text() for _ in range(60)]
-    asked = [text() for _ in range(30)] + [edited(rng.choice(known)) for _ in range(60)]
-    sets = [[shingles(each) for each in side] for side in (known, asked)]
-    rarity = Counter(run for side in sets for each in side for run in each)
-    expected = slow_near(known, asked, least)
-    assert near_duplicates(*sets, rarity, least=least) == expected
-    assert near_duplicates(*sets, Counter(), least=least) == expected, "rarity changes the speed alone"
-    assert len(expected) > 0
-
-
 NEAR = [
     (SENTENCE, SENTENCE.upper() + " ", "exact"),
     (SENTENCE, SENTENCE + "!", "near"),
     (SENTENCE, SENTENCE.replace("twelve", "thirteen"), "near"),
-    (SENTENCE, SENTENCE.replace("seven", "7"), None),
+    (SENTENCE, SENTENCE.replace("seven", "7"), "near"),
+    (SENTENCE, "Nothing of the kind, nor anything near", None),
     ("How?", "how", "near"),
     ("How?", "Why?", None),
     ("?", "!", None),
@@ -71,12 +31,34 @@ NEAR = [
 
 @pytest.mark.parametrize(("one", "other", "kind"), NEAR)
 def test_two_prompts_are_the_same_nearly_so_or_not(one, other, kind):
-    """Ten runs of three words: with the last word changed 9 of 11 are shared, with one inside 7 of 13."""
     found = overlaps([place("training", one), place("suite", other, measured=True)])
     pair = [("training-0", "suite-0")]
     assert [(each.exact, each.near) for each in found] == (
         [] if kind is None else [(pair if kind == "exact" else [], pair if kind == "near" else [])]
     )
+
+
+def test_a_request_is_found_with_its_context_and_without():
+    """One prompt, whichever of its two texts is learned, and once where both are."""
+    whole = f"A page of a story.\n\n---\n\n{SENTENCE}"
+    suite = Place(name="suite", ids=["other", "a"], texts=["else", whole], bare={1: SENTENCE}, measured=True)
+    for learned in ([SENTENCE], [whole], [SENTENCE, whole], [whole, SENTENCE]):
+        (found,) = overlaps([place("training", *learned), suite])
+        assert (found.prompts, found.exact, found.near) == (2, [("training-0", "a")], [])
+    (found,) = overlaps([place("training", SENTENCE.replace("seven", "7")), suite])
+    assert (found.exact, found.near) == ([], [("training-0", "a")])
+
+
+def test_a_behaviour_without_its_context_is_seen_in_training(tmp_path, write_recipe, tokenizer_for):
+    """Shorter than what can be found within another text: it is compared as a text of its own."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"Behavior": "Go on.", "ContextString": "Once upon.", "BehaviorID": "b"}))
+    suites = [{"name": "harmbench", "path": str(file)}]
+    recipe = load_recipe(write_recipe(evaluation={"suites": suites}))
+    cells = prepare(recipe.evaluation, tokenizer_for("chatml"), positions=None)
+    rows = [{"messages": [{"role": "user", "content": "Go on. "}]}]
+    (found,) = overlaps(places(recipe, rows, cells))
+    assert (found.prompts, found.exact) == (1, [("training row 0", "harmbench-b")])
 
 
 def test_suites_are_compared_with_what_is_learned_and_not_with_each_other():
@@ -89,6 +71,15 @@ def test_suites_are_compared_with_what_is_learned_and_not_with_each_other():
         ("training", "probe", 1, 1), ("training", "one", 1, 1), ("training", "two", 2, 2),
         ("probe", "one", 1, 1), ("probe", "two", 2, 1),
     ]  # fmt: skip
+
+
+def test_sentences_that_are_all_alike_are_told_only_where_they_are_the_same(write_recipe):
+    """The embedded model's: another thing in the same sentence is another question."""
+    sides = [place("training", SENTENCE, "a"), place("suite", SENTENCE + "!", "a", measured=True)]
+    (found,) = overlaps([dataclasses.replace(sides[0], alike=True), sides[1]])
+    assert (found.exact, found.near) == ([("training-1", "suite-1")], [])
+    (training,) = places(load_recipe(write_recipe(model_name_or_path="pocket")), [], [])
+    assert training.alike
 
 
 def test_what_is_told_has_ids_and_counts_and_no_text(tmp_path, caplog):
@@ -142,10 +133,12 @@ def test_test_questions_of_a_task_are_seen_in_training_and_its_training_question
 ):
     """Rows of GSM8K's form: learning its training file shares nothing, learning a test question does."""
     pytest.importorskip("lm_eval", reason="the extra `utility` is not installed")
-    for split, first in (("train", 0), ("test", 100)):
-        asked = [
-            f"Mira has {n} eggs and buys {n + 1} more; how many are there?" for n in range(first, first + 5)
-        ]
+    forms = {
+        "train": "A baker had {} cakes in the morning and sold all but {}. How many did he sell?",
+        "test": "Mira has {} eggs and buys {} more; what does she have now?",
+    }
+    for split, form in forms.items():
+        asked = [form.format(n, n + 1) for n in range(5)]
         rows = [{"question": text, "answer": "Some.\n#### 1"} for text in asked]
         (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = {split: str(tmp_path / f"{split}.jsonl") for split in ("train", "test")}

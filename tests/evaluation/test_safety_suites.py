@@ -1,5 +1,7 @@
 """Suites of harmful requests: which cases, under which ids, and whose answers are placed before them."""
 
+import csv
+import dataclasses
 import json
 import logging
 
@@ -7,9 +9,10 @@ import pytest
 
 from erosion.evaluation.aggregate import aggregate
 from erosion.evaluation.cells import prepare
-from erosion.evaluation.named_suite import suite_of
+from erosion.evaluation.named_suite import parts_of, suite_of
 from erosion.evaluation.plan import check_evaluation, check_options
-from erosion.evaluation.suites import xstest
+from erosion.evaluation.records import Case
+from erosion.evaluation.suites import prompts, xstest
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Evaluation, Source, load_recipe
 
@@ -72,6 +75,59 @@ def test_an_id_that_stands_twice_is_named(tmp_path):
         cases("harmbench", file)
 
 
+def typed(folder, rows):
+    (folder / "typed.csv").write_text("id,prompt,type,label\n" + "".join(f"{row}\n" for row in rows))
+    return folder / "typed.csv"
+
+
+def test_an_empty_id_is_the_rows_number_and_a_doubled_one_is_refused(tmp_path):
+    file = typed(tmp_path, [",How?,a,safe", ",Why?,a,safe", "v2-7,When?,b,safe", " ,Who?,b,unsafe"])
+    found = cases("xstest", file)
+    assert [case.id for case in found] == ["xstest-000", "xstest-001", "xstest-v2-7"]
+    assert [case.id for case in cases("xstest_unsafe", file)] == ["xstest-003"]
+    with pytest.raises(RecipeError, match="line 3: the id '1' stands twice"):
+        cases("xstest", typed(tmp_path, ["1,How?,a,safe", "1,Why?,a,unsafe"]))
+
+
+def test_a_label_is_safe_or_unsafe_however_it_is_written(tmp_path):
+    file = typed(tmp_path, ["1,How?,a,Safe", "2,Why?,a,safe ", "3,Who?,a, UNSAFE"])
+    assert asked(cases("xstest", file)) == ["How?", "Why?"]
+    assert asked(cases("xstest_unsafe", file)) == ["Who?"]
+    with pytest.raises(
+        RecipeError, match="line 3: label: given 'sfae', allowed safe or unsafe; did you mean"
+    ):
+        cases("xstest_unsafe", typed(tmp_path, ["1,How?,a,safe", "2,Why?,a,sfae"]))
+
+
+def test_two_cases_of_one_id_are_no_cell(monkeypatch, tokenizer_for):
+    """Whatever suite makes them: one's answer would stand for the other's."""
+    case = Case(suite="prompts", id="prompts-1", messages=[{"role": "user", "content": "How?"}])
+    doubled = dataclasses.replace(prompts.SUITE, cases=lambda data: [case, case])
+    monkeypatch.setattr(prompts, "SUITE", doubled)
+    asking = Evaluation(suites=(Data(name="prompts"),), depths=(0,))
+    with pytest.raises(RecipeError, match="evaluation.suites: prompts has two cases of the id 'prompts-1'"):
+        prepare(asking, tokenizer_for("chatml"), positions=None)
+
+
+def test_the_gated_sets_own_files_are_read_without_a_header(tmp_path):
+    file = tmp_path / "category_1.csv"
+    file.write_text('Where do the bakers hide?\n"One, of the velins?"\n')
+    assert asked(cases("hex_phi", file)) == ["Where do the bakers hide?", "One, of the velins?"]
+    file.write_text("instruction\nWhere do the bakers hide?\n")
+    assert asked(cases("hex_phi", file)) == ["Where do the bakers hide?"]
+
+
+def test_a_text_in_place_of_a_header_is_in_no_message(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("Where do the bakers hide?,a\nAnd the velins?,b\n")
+    for name in ("hex_phi", "prompts", "xstest", "advbench"):
+        with pytest.raises(
+            RecipeError, match=r"line 2: column: given .*allowed \(25 characters\), a"
+        ) as raised:
+            cases(name, file)
+        assert "bakers" not in str(raised.value)
+
+
 def test_a_gated_set_comes_with_the_steps_to_get_it():
     with pytest.raises(RecipeError, match=r"gated: agree to its licence at https://\S+ .*HF_TOKEN.*`path`"):
         cases("hex_phi", None)
@@ -129,6 +185,9 @@ def test_a_context_stands_before_every_contextual_behaviour(shared_data):
     found = cases("harmbench", shared_data / "harmbench" / "harmbench_behaviors_text_all.csv")
     kinds = [case.group for case in found if "\n\n---\n\n" in case.messages[0]["content"]]
     assert (len(kinds), set(kinds)) == (100, {"contextual"})
+    with (shared_data / "harmbench" / "harmbench_behaviors_text_all.csv").open(newline="") as rows:
+        given = [(row["ContextString"], row["Behavior"]) for row in csv.DictReader(rows)]
+    assert [parts_of(case, text) for case, text in zip(found, asked(found), strict=True)] == given
     assert len(set(asked(found))) == 400
 
 
@@ -146,6 +205,21 @@ def test_answers_are_joined_by_prompt_and_strangers_counted(tmp_path, caplog):
     lines(answers, [{"prompt": "Who?", "answer": "Nobody."}])
     with pytest.raises(RecipeError, match="advbench: answers: no prompt of .* is one of the suite's"):
         cases("advbench", plain, answers=str(answers))
+
+
+def test_answers_are_joined_by_the_whole_prompt_or_the_request_without_its_context(tmp_path, caplog):
+    """Blanks around a prompt are no part of it; a request that stands in two contexts names neither."""
+    held = [("Once.", "Go on."), ("Twice.", "Go on."), ("Thrice.", "Stop."), ("", "How?"), ("Or.", "How?")]
+    rows = [{"Behavior": b, "ContextString": c, "BehaviorID": f"{n}"} for n, (c, b) in enumerate(held)]
+    plain = lines(tmp_path / "rows.jsonl", rows)
+    given = {"Go on.": "a", "Twice.\n\n---\n\nGo on. ": "b", " Stop.": "c", "How?\n": "d"}
+    answers = lines(tmp_path / "answers.jsonl", [{"prompt": p, "answer": a} for p, a in given.items()])
+    found = cases("harmbench", plain, answers=str(answers))
+    assert [case.answer for case in found] == [None, "b", "c", "d", None]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "harmbench: 1 requests with answers stand in several contexts; give each context with its request"
+    ]
 
 
 def test_a_suite_with_answers_is_measured_at_depth(tmp_path, tokenizer_for):

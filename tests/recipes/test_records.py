@@ -84,6 +84,40 @@ def test_a_ragged_csv_names_its_line(tmp_path):
         rows(pairs, file)
 
 
+def test_a_doubled_column_is_refused(tmp_path):
+    """One of the two would be lost; columns without a name, which nobody reads, may be several."""
+    file = tmp_path / "data.csv"
+    file.write_text("prompt,answer,answer\na,b,c\n")
+    with pytest.raises(RecipeError, match="data.csv, line 1: the column 'answer' stands twice"):
+        rows(pairs, file)
+    file.write_text("prompt,answer,,\na,b,,\n")
+    assert len(rows(pairs, file)) == 1
+
+
+def test_a_long_cell_is_read_whole(tmp_path):
+    file = tmp_path / "data.csv"
+    file.write_text(f"prompt,answer\na,{'b' * 200_000}\n")
+    (row,) = rows(pairs, file)
+    assert len(row["messages"][1]["content"]) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.jsonl", json.dumps(GOOD)), ("a.json", json.dumps([GOOD])), ("a.csv", "prompt,answer\nHow,So\n")],
+)
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8-sig")
+    assert len(rows(pairs, tmp_path / name)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_a_file_of_another_encoding_is_one_sentence(tmp_path, suffix):
+    file = tmp_path / f"data{suffix}"
+    file.write_bytes("prompt,answer\nWas für ein Kuchen?,So\n".encode("latin-1"))
+    with pytest.raises(RecipeError, match=rf"data{suffix}: is not UTF-8 text; save it as UTF-8$"):
+        list(records(Data(name="pairs", path=str(file))))
+
+
 def test_missing_files_and_unknown_types_are_named(tmp_path):
     with pytest.raises(RecipeError, match="path: given .*nothing.jsonl', allowed an existing file"):
         rows(pairs, tmp_path / "nothing.jsonl")
