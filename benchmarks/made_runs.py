@@ -16,11 +16,11 @@ from erosion.evaluation import suites
 from erosion.evaluation.aggregate import aggregate
 from erosion.evaluation.answers import sample_path
 from erosion.evaluation.cells import cell_digest
+from erosion.evaluation.completeness.expected import Expected, Where, write_expected
 from erosion.evaluation.digests import suite_version
-from erosion.evaluation.expected import Expected, Where, write_expected
 from erosion.evaluation.jsonl import write_lines
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import MEASUREMENTS
 from erosion.recipes.discovery import find
 
 SYLLABLES = (("lum", "tor", "vek", "ash", "pil", "dro"), "aeiou", ("rin", "lek", "dor", "mon", "tas", "vil"))

@@ -9,7 +9,7 @@ from typing import Any
 from erosion.evaluation.by_prompt import mean_score, prompts_of, rate
 from erosion.evaluation.guarding import OWN_TEXT, Number, guarding
 from erosion.evaluation.intervals import kappa
-from erosion.evaluation.partial_refusals import PARTIAL, is_partial, is_three_way
+from erosion.evaluation.judging.partial_refusals import PARTIAL, is_partial, is_three_way
 from erosion.evaluation.records import HigherIs
 from erosion.evaluation.suite import Suite
 

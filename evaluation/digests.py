@@ -9,7 +9,7 @@ from pathlib import Path
 from erosion.defenses.base import Defense
 from erosion.evaluation import judges as judge_files
 from erosion.evaluation import openers
-from erosion.evaluation.checkpoints import base_digest
+from erosion.evaluation.on_disk.checkpoints import base_digest
 from erosion.evaluation.plan import PROBE_PARTS
 from erosion.evaluation.suite import Suite
 from erosion.recipes.discovery import find

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from erosion.defenses.base import Generated, Guard
-    from erosion.evaluation.checkpoints import Checkpoint
+    from erosion.evaluation.on_disk.checkpoints import Checkpoint
 
 
 class Engine:

@@ -9,14 +9,14 @@ from typing import Any
 
 from erosion.evaluation.aggregate import Aggregate
 from erosion.evaluation.cells import AGAINST
-from erosion.evaluation.checkpoints import Checkpoint
-from erosion.evaluation.expected import Where
+from erosion.evaluation.completeness.expected import Where
 from erosion.evaluation.jsonl import append_lines, read_lines, write_lines
-from erosion.evaluation.judge_numbers import version_with
-from erosion.evaluation.judged_before import dropped, numbers_again
-from erosion.evaluation.provenance import code, packages
+from erosion.evaluation.judging.judged_before import dropped, numbers_again
+from erosion.evaluation.judging.numbers import version_with
+from erosion.evaluation.on_disk.checkpoints import Checkpoint
+from erosion.evaluation.on_disk.provenance import code, packages
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import MEASUREMENTS
 from erosion.evaluation.suite import Suite
 from erosion.evaluation.tracking import Tracker, keys
 

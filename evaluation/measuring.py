@@ -15,23 +15,23 @@ from erosion.evaluation.aggregate import aggregate, as_numbers
 from erosion.evaluation.answers import answer_cell, sample_file, sample_path, take_over
 from erosion.evaluation.bar import bar
 from erosion.evaluation.cells import AGAINST, Cell, counterparts
-from erosion.evaluation.checkpoints import GONE, Checkpoint, read_ladder
-from erosion.evaluation.costs import Meter
+from erosion.evaluation.completeness.expected import Where, of_cell, of_task
+from erosion.evaluation.completeness.unmeasured import Note, Notes
 from erosion.evaluation.engine import Engine
-from erosion.evaluation.expected import Where, of_cell, of_task
 from erosion.evaluation.guard_tokens import counting
 from erosion.evaluation.guarding import own_text, separation
 from erosion.evaluation.jsonl import read_lines, write_lines
 from erosion.evaluation.keeping import Keeper
+from erosion.evaluation.on_disk.checkpoints import GONE, Checkpoint, read_ladder
+from erosion.evaluation.on_disk.costs import Meter
+from erosion.evaluation.on_disk.run_folder import open_run
 from erosion.evaluation.planned import Planned, plan_on_disk
-from erosion.evaluation.probing import Probes
+from erosion.evaluation.probes.arms import Probes
 from erosion.evaluation.progress import SUITE as PROGRESS
 from erosion.evaluation.progress import VERSION as PROGRESS_VERSION
 from erosion.evaluation.progress import progress, progress_digest
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import open_run
 from erosion.evaluation.tracking import Tracker
-from erosion.evaluation.unmeasured import Note, Notes
 from erosion.evaluation.utility.task_cells import TaskCell
 from erosion.recipes.discovery import find
 from erosion.recipes.schema import GuardOptions, Recipe

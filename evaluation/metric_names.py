@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from erosion.evaluation import suites
 from erosion.evaluation.aggregate import DEFENDED, ERRORS, HITS, SCORES
 from erosion.evaluation.guarding import OF_CHECKS, OF_TWO_CELLS, OWN_TEXT
-from erosion.evaluation.judge import tells_of
-from erosion.evaluation.partial_refusals import PARTIAL
+from erosion.evaluation.judging.judge import tells_of
+from erosion.evaluation.judging.partial_refusals import PARTIAL
 from erosion.evaluation.progress import METRICS as OF_PROGRESS
 from erosion.evaluation.progress import SUITE as PROGRESS
 from erosion.evaluation.records import LM_EVAL

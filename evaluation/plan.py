@@ -7,7 +7,7 @@ from pathlib import Path
 from erosion import defenses
 from erosion.defenses.base import Defense, ProbeArm
 from erosion.evaluation import suites
-from erosion.evaluation.judge import check_judge
+from erosion.evaluation.judging.judge import check_judge
 from erosion.evaluation.utility.catalogue import check_tasks
 from erosion.recipes import sources
 from erosion.recipes.discovery import find

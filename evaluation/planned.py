@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.cells import Cell, Rendered, grid
-from erosion.evaluation.checkpoints import Checkpoint
-from erosion.evaluation.expected import (
+from erosion.evaluation.completeness.expected import (
     Digests,
     Expected,
     Grid,
@@ -21,11 +20,12 @@ from erosion.evaluation.expected import (
     trained_on,
     write_expected,
 )
-from erosion.evaluation.judge import made_judge
+from erosion.evaluation.judging.judge import made_judge
 from erosion.evaluation.models import LoadOptions, load_tokenizer, positions
+from erosion.evaluation.on_disk.checkpoints import Checkpoint
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
 from erosion.evaluation.plan import check_evaluation
-from erosion.evaluation.probe_corpus import probe_corpus
-from erosion.evaluation.run_folder import RECIPE_FILE
+from erosion.evaluation.probes.corpus import probe_corpus
 from erosion.evaluation.utility.task_cells import TaskCell, task_cells
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import JudgeOptions, Recipe, load_recipe

@@ -18,8 +18,8 @@ from erosion.recipes.chat import IGNORED
 if TYPE_CHECKING:
     import torch
 
-    from erosion.evaluation.checkpoints import Checkpoint
     from erosion.evaluation.engine import Engine
+    from erosion.evaluation.on_disk.checkpoints import Checkpoint
 
 TRAINED_ON = "trained_on.jsonl"
 """A run's first training rows: `input_ids` and `labels`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from erosion.evaluation.aggregate import HITS, OF_TEXT, SCORES
-from erosion.evaluation.partial_refusals import PARTIAL, is_partial, is_three_way
+from erosion.evaluation.judging.partial_refusals import PARTIAL, is_partial, is_three_way
 
 Row = Mapping[str, Any]
 KEPT = HITS["refusal_rate"] | {"halted"}

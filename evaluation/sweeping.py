@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from erosion.evaluation.costs import read_costs, total
-from erosion.evaluation.judging import judge_by_recipe
-from erosion.evaluation.judging_costs import call_of
-from erosion.evaluation.lock import working_in
+from erosion.evaluation.judging.costs import call_of
+from erosion.evaluation.judging.of_runs import judge_by_recipe
 from erosion.evaluation.machine import is_first_process, use_all_cores
 from erosion.evaluation.measuring import Outcome, measure
 from erosion.evaluation.models import LoadOptions
-from erosion.evaluation.provenance import Call
-from erosion.evaluation.pruning import prune
+from erosion.evaluation.on_disk.costs import read_costs, total
+from erosion.evaluation.on_disk.lock import working_in
+from erosion.evaluation.on_disk.provenance import Call
+from erosion.evaluation.on_disk.pruning import prune
+from erosion.evaluation.on_disk.run_folder import heading, open_run
 from erosion.evaluation.report.run_report import report
-from erosion.evaluation.run_folder import heading, open_run
 from erosion.evaluation.tracking import Tracker
 from erosion.evaluation.tracking.publishing import publish
 from erosion.recipes.parsing import RecipeError

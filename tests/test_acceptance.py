@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from erosion.evaluation.completeness import completeness
-from erosion.evaluation.expected import Expected, Where, write_expected
-from erosion.evaluation.findings import VERDICTS
+from erosion.evaluation.completeness.completeness import completeness
+from erosion.evaluation.completeness.expected import Expected, Where, write_expected
+from erosion.evaluation.hypotheses.findings import VERDICTS
+from erosion.evaluation.hypotheses.of_runs import run_findings
 from erosion.evaluation.jsonl import read_lines, write_lines
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_findings import run_findings
 from erosion.recipes.schema import Recipe, load_recipe, save_recipe
 from erosion.training.run import run
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from erosion.defenses.base import Guard
-from erosion.evaluation.checkpoints import base_digest, weights_digest
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_model, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import base_digest, weights_digest
 from erosion.recipes.models import resolve
 from erosion.recipes.pocket.build import WEIGHTS
 from erosion.recipes.schema import Data, load_recipe

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import gather_object
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from erosion.evaluation.checkpoints import MANIFEST, Checkpoint, read_ladder, weights_digest
 from erosion.evaluation.jsonl import append_lines, write_lines
 from erosion.evaluation.machine import wait_for_all
+from erosion.evaluation.on_disk.checkpoints import MANIFEST, Checkpoint, read_ladder, weights_digest
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from erosion.evaluation.judge_work import JudgeWork
+from erosion.evaluation.judging.work import JudgeWork
 from erosion.evaluation.planned import Planned
 from erosion.evaluation.workload import Work, probe_tokens
 from erosion.recipes.parsing import read_yaml

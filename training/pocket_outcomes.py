@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from erosion import recipes
-from erosion.evaluation.checkpoints import base_digest, read_ladder
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_model, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import base_digest, read_ladder
 from erosion.evaluation.pocket.check import check
 from erosion.evaluation.pocket.header import HeaderProbe
 from erosion.evaluation.pocket.reporting import lines, show, write

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.cells import grid
-from erosion.evaluation.checkpoints import base_digest, read_ladder
-from erosion.evaluation.expected import Grid, expect
+from erosion.evaluation.completeness.expected import Grid, expect
+from erosion.evaluation.hypotheses.named_numbers import check_hypotheses
 from erosion.evaluation.jsonl import write_lines
-from erosion.evaluation.lock import working_in
 from erosion.evaluation.machine import is_first_process, leave_group, use_all_cores, wait_for_all
-from erosion.evaluation.named_numbers import check_hypotheses
-from erosion.evaluation.overlap_report import places, report_overlaps
+from erosion.evaluation.on_disk.checkpoints import base_digest, read_ladder
+from erosion.evaluation.on_disk.lock import working_in
+from erosion.evaluation.on_disk.provenance import FILE as PROVENANCE_FILE
+from erosion.evaluation.on_disk.provenance import Call, processes
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
+from erosion.evaluation.overlaps.overlap_report import places, report_overlaps
 from erosion.evaluation.plan import check_evaluation
 from erosion.evaluation.progress import TRAINED_ON, sample
-from erosion.evaluation.provenance import FILE as PROVENANCE_FILE
-from erosion.evaluation.provenance import Call, processes
-from erosion.evaluation.run_folder import RECIPE_FILE
 from erosion.evaluation.sweeping import sweep
 from erosion.evaluation.tracking import Tracker
 from erosion.recipes.chat import Row

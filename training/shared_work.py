@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from erosion.defenses.base import Defense
 from erosion.evaluation.cells import Rendered
-from erosion.evaluation.judge_work import JudgeWork, judge_work
+from erosion.evaluation.judging.work import JudgeWork, judge_work
 from erosion.evaluation.models import LoadOptions, load_config
 from erosion.evaluation.planned import Planned
 from erosion.evaluation.workload import Work, suite_work, task_work

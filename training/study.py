@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from erosion.evaluation.checkpoints import Checkpoint, read_ladder
 from erosion.evaluation.engine import Engine
-from erosion.evaluation.judging import judge_by_recipe
-from erosion.evaluation.judging_costs import call_of
-from erosion.evaluation.lock import working_in
+from erosion.evaluation.hypotheses.named_numbers import check_column
+from erosion.evaluation.judging.costs import call_of
+from erosion.evaluation.judging.of_runs import judge_by_recipe
 from erosion.evaluation.models import LoadOptions, load_tokenizer
-from erosion.evaluation.named_numbers import check_column
+from erosion.evaluation.on_disk.checkpoints import Checkpoint, read_ladder
+from erosion.evaluation.on_disk.lock import working_in
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE, note_study, open_run
 from erosion.evaluation.report.study_report import study_report
-from erosion.evaluation.run_folder import RECIPE_FILE, note_study, open_run
 from erosion.evaluation.sweeping import let_go, measure_in, sweep
 from erosion.evaluation.tracking import Tracker
 from erosion.evaluation.tracking.publishing import publish

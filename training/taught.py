@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from erosion.evaluation.run_folder import open_run
+from erosion.evaluation.on_disk.run_folder import open_run
 from erosion.recipes.chat import IGNORED
 from erosion.recipes.parsing import RecipeError
 from erosion.training.arguments import training_config

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from erosion.defenses.any_depth.safety_tokens import prompt_completion
 from erosion.defenses.base import Guard, StoppedBy
-from erosion.evaluation.checkpoints import base_digest
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import append_lines, read_lines
 from erosion.evaluation.judges.phrases import judge
 from erosion.evaluation.machine import use_all_cores
 from erosion.evaluation.models import LoadOptions, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import base_digest
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.chat import Message, prompt_ids
 from erosion.recipes.parsing import RecipeError, mistake

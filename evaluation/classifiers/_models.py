@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erosion.defenses.base import Guard
-from erosion.evaluation.checkpoints import base_digest, weights_digest
 from erosion.evaluation.classifiers.base import Format, Meaning, Output
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.machine import device
 from erosion.evaluation.models import LoadOptions, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import base_digest, weights_digest
 from erosion.evaluation.tally import Tally
 from erosion.recipes.chat import encode, prompt_ids
 from erosion.recipes.models import is_untrained, resolve

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from erosion.evaluation.checkpoints import rung_at
 from erosion.evaluation.diagnostics.by_position import PositionCurve, by_position
 from erosion.evaluation.diagnostics.dynamics import initial_dynamics, own_answers_kl
 from erosion.evaluation.diagnostics.questions import chosen, prompts_of
@@ -14,7 +13,8 @@ from erosion.evaluation.diagnostics.writing import Options
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import LoadOptions, load_tokenizer
 from erosion.evaluation.named_suite import cases_of, suite_of
-from erosion.evaluation.run_folder import open_run
+from erosion.evaluation.on_disk.checkpoints import rung_at
+from erosion.evaluation.on_disk.run_folder import open_run
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Data, Recipe
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erosion.evaluation.checkpoints import Checkpoint, base_digest, rung_at, weights_digest
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import LoadOptions, load_config, load_tokenizer
-from erosion.evaluation.run_folder import RECIPE_FILE, open_run
+from erosion.evaluation.on_disk.checkpoints import Checkpoint, base_digest, rung_at, weights_digest
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE, open_run
 from erosion.recipes.models import EMBEDDED
 from erosion.recipes.parsing import RecipeError, mistake
 

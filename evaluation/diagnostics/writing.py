@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from erosion.evaluation.provenance import Call
+from erosion.evaluation.on_disk.provenance import Call
 from erosion.evaluation.tracking import Tracker
 from erosion.recipes.parsing import mistake
 

@@ -45,9 +45,9 @@ def make(options: JudgeOptions) -> AdaPhrases:
 
 def of_run(options: JudgeOptions, run: Path) -> AdaPhrases:
     """The same, by default with the phrases of the run's own model."""
-    from erosion.evaluation.checkpoints import read_ladder
     from erosion.evaluation.models import load_tokenizer
-    from erosion.evaluation.run_folder import RECIPE_FILE
+    from erosion.evaluation.on_disk.checkpoints import read_ladder
+    from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
     from erosion.recipes.schema import load_recipe
 
     if options.family is not None:

@@ -20,8 +20,8 @@ from erosion.evaluation.endpoint.client import EndpointStopped, Question, Reques
 from erosion.evaluation.endpoint.costs import Costs, tokens_at_most
 from erosion.evaluation.endpoint.reading import Unreadable, read_fields
 from erosion.evaluation.endpoint.replies import Reply
-from erosion.evaluation.judge import JudgeStopped
-from erosion.evaluation.judge_work import JudgeWork, longest_answers
+from erosion.evaluation.judging.judge import JudgeStopped
+from erosion.evaluation.judging.work import JudgeWork, longest_answers
 from erosion.evaluation.records import Completion, HigherIs, Verdict
 from erosion.evaluation.rubrics.base import Rubric, schema_of
 from erosion.recipes.discovery import find, names

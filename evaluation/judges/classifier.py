@@ -28,7 +28,7 @@ from erosion.evaluation.classifiers._models import (
     settings,
 )
 from erosion.evaluation.classifiers.base import Format, Meaning, Output
-from erosion.evaluation.judge_work import JudgeWork, longest_answers
+from erosion.evaluation.judging.work import JudgeWork, longest_answers
 from erosion.evaluation.models import load_tokenizer
 from erosion.evaluation.named_suite import parts_of
 from erosion.evaluation.records import Completion, HigherIs, Label, Verdict

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from erosion.evaluation.cells import Cell
     from erosion.evaluation.diagnostics.named_models import NamedModel
-    from erosion.evaluation.judge import Judge
-    from erosion.evaluation.judge_work import JudgeWork
+    from erosion.evaluation.judging.judge import Judge
+    from erosion.evaluation.judging.work import JudgeWork
     from erosion.recipes.judge_options import JudgeOptions
 
 VERSION = "2"
@@ -48,7 +48,7 @@ def check(options: JudgeOptions, where: str) -> None:
         RecipeError: It is not.
     """
     from erosion.evaluation.classifiers._models import settings
-    from erosion.evaluation.run_folder import RECIPE_FILE
+    from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
 
     name = options.model
     if name is None or name == NO_MODEL or "@" in name:
@@ -72,10 +72,10 @@ def make(options: JudgeOptions) -> Judge:
 
 def of_run(options: JudgeOptions, run: Path) -> Judge:
     """The same for a run's answers, by default under the model they all began with."""
-    from erosion.evaluation.checkpoints import base_digest, read_ladder
     from erosion.evaluation.diagnostics.named_models import NamedModel
     from erosion.evaluation.models import LoadOptions
-    from erosion.evaluation.run_folder import RECIPE_FILE
+    from erosion.evaluation.on_disk.checkpoints import base_digest, read_ladder
+    from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
     from erosion.recipes.schema import load_recipe
 
     if options.model is not None:
@@ -93,7 +93,7 @@ def of_run(options: JudgeOptions, run: Path) -> Judge:
 
 def work(options: JudgeOptions, cells: Sequence[Cell], tokenizer: PreTrainedTokenizerBase) -> JudgeWork:
     """Every answer read after its prompt, by the model of step 0 or another; nothing by the rules alone."""
-    from erosion.evaluation.judge_work import JudgeWork, longest_answers
+    from erosion.evaluation.judging.work import JudgeWork, longest_answers
 
     asked = list(longest_answers(cells))
     if options.model == NO_MODEL:
@@ -131,7 +131,7 @@ def judge(completion: Completion) -> Verdict:
 def _rules(options: JudgeOptions) -> Judge:
     import sys
 
-    from erosion.evaluation.judge import RuleJudge
+    from erosion.evaluation.judging.judge import RuleJudge
 
     return RuleJudge(name=options.name, file=sys.modules[__name__])
 

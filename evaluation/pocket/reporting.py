@@ -11,15 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from erosion.evaluation.checkpoints import base_digest, rung_at
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.machine import use_all_cores
 from erosion.evaluation.models import LoadOptions, load_model, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import base_digest, rung_at
+from erosion.evaluation.on_disk.run_folder import open_run
 from erosion.evaluation.pocket.behaviour import Advance
 from erosion.evaluation.pocket.check import check
 from erosion.evaluation.pocket.header import HeaderProbe
 from erosion.evaluation.pocket.properties import HEADINGS, Property, cells, missed
-from erosion.evaluation.run_folder import open_run
 from erosion.recipes.models import speaks_pocket
 from erosion.recipes.parsing import RecipeError
 

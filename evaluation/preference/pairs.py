@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from erosion.evaluation.paired_cells import check_same_length
+from erosion.evaluation.paired.cells import check_same_length
 from erosion.evaluation.preference.sides import Answer, Answers
 from erosion.recipes.parsing import RecipeError
 

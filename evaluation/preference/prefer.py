@@ -10,8 +10,8 @@ from typing import Any
 
 from erosion.evaluation.endpoint.address import check_address
 from erosion.evaluation.endpoint.asking import asking
-from erosion.evaluation.judge import check_options
 from erosion.evaluation.judges.api import HONOURS
+from erosion.evaluation.judging.judge import check_options
 from erosion.evaluation.preference.asked import ask_pairs
 from erosion.evaluation.preference.numbers import Preferred, preferred
 from erosion.evaluation.preference.pairs import Pairs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from erosion.evaluation.paired_cells import Side, of_side
-from erosion.evaluation.paired_suites import suite_cells
+from erosion.evaluation.paired.cells import Side, of_side
+from erosion.evaluation.paired.suite_cells import suite_cells
 from erosion.evaluation.rubrics.base import asked_of
 from erosion.recipes.parsing import RecipeError, mistake
 from erosion.recipes.records import Record, records, shown_columns, text

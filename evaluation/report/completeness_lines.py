@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from erosion.evaluation.completeness import Completeness, completeness
+from erosion.evaluation.completeness.completeness import Completeness, completeness
 from erosion.recipes.parsing import RecipeError
 
 

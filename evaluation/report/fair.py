@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erosion.evaluation.completeness.expected import judged_as
 from erosion.evaluation.curves import ErosionCurve, curves
-from erosion.evaluation.expected import judged_as
-from erosion.evaluation.fair_curves import FairCurve, fair_curve, worst_case
 from erosion.evaluation.report.figure import (
     COLORS,
     DASHES,
@@ -21,7 +20,8 @@ from erosion.evaluation.report.figure import (
     label,
     saved,
 )
-from erosion.evaluation.study_table import curve_of, measured
+from erosion.evaluation.studies.fair_curves import FairCurve, fair_curve, worst_case
+from erosion.evaluation.studies.table import curve_of, measured
 from erosion.recipes.schema import load_recipe
 from erosion.recipes.study import Column, Point, Study
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from erosion import defenses as parts
 from erosion.evaluation.aggregate import ERRORS
 from erosion.evaluation.curves import ErosionCurve
-from erosion.evaluation.partial_refusals import PARTIAL
+from erosion.evaluation.judging.partial_refusals import PARTIAL
 from erosion.evaluation.records import LM_EVAL
 from erosion.recipes.discovery import find
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erosion.evaluation.paired_report import Compared, Comparison
+from erosion.evaluation.paired.comparison import Compared, Comparison
 from erosion.recipes.parsing import mistake
 
 if TYPE_CHECKING:

@@ -7,11 +7,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from erosion.evaluation.completeness import Completeness
+from erosion.evaluation.completeness.completeness import Completeness
 from erosion.evaluation.curves import ErosionCurve, curves
-from erosion.evaluation.findings import Finding, rows_of, told
+from erosion.evaluation.hypotheses.findings import Finding, rows_of, told
+from erosion.evaluation.hypotheses.of_runs import run_findings
 from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.partial_refusals import PARTIAL
+from erosion.evaluation.judging.partial_refusals import PARTIAL
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.report.by_depth import draw_by_depth
 from erosion.evaluation.report.completeness_lines import counted
@@ -27,8 +29,6 @@ from erosion.evaluation.report.figure import (
 from erosion.evaluation.report.judges_differ import judges_differ, judges_drift
 from erosion.evaluation.report.probe_map import draw_probe_map
 from erosion.evaluation.report.table import table
-from erosion.evaluation.run_findings import run_findings
-from erosion.evaluation.run_folder import MEASUREMENTS
 
 STEM = "erosion"
 WIDEST = 160

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from erosion.evaluation.curves import Grid, UndefinedCurve
 from erosion.evaluation.report.figure import is_control, is_safety, is_utility, label
 from erosion.evaluation.resampling import Interval
-from erosion.evaluation.seed_curves import SeedCurve
-from erosion.evaluation.seed_tradeoff import SeedTradeoff
-from erosion.evaluation.seeds import SeedGroup
+from erosion.evaluation.seeds.groups import SeedGroup
+from erosion.evaluation.seeds.seed_curves import SeedCurve
+from erosion.evaluation.seeds.tradeoff import SeedTradeoff
 
 if TYPE_CHECKING:
     from rich.table import Table

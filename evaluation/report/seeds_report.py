@@ -9,9 +9,9 @@ from erosion.evaluation.curves import Grid
 from erosion.evaluation.report.completeness_lines import print_completeness
 from erosion.evaluation.report.paired import check_suffix
 from erosion.evaluation.report.seeds import is_shown, seed_table, tradeoff_table, write_seeds
-from erosion.evaluation.seed_curves import SeedCurve, seed_curves
-from erosion.evaluation.seed_tradeoff import guard_tradeoffs, training_tradeoffs
-from erosion.evaluation.seeds import SeedGroup, run_folders, seed_groups, why_apart
+from erosion.evaluation.seeds.groups import SeedGroup, run_folders, seed_groups, why_apart
+from erosion.evaluation.seeds.seed_curves import SeedCurve, seed_curves
+from erosion.evaluation.seeds.tradeoff import guard_tradeoffs, training_tradeoffs
 
 WIDEST = 200
 """Characters a line where the terminal has fewer."""

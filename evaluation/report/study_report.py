@@ -6,11 +6,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from erosion.evaluation.findings import told
+from erosion.evaluation.hypotheses.findings import told
 from erosion.evaluation.report.completeness_lines import print_completeness
 from erosion.evaluation.report.fair import fair_report
 from erosion.evaluation.report.run_report import WIDEST
-from erosion.evaluation.study_table import Entry, condensed, entries, findings, published
+from erosion.evaluation.studies.table import Entry, condensed, entries, findings, published
 from erosion.recipes.study import Study
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.curves import ErosionCurve, UndefinedCurve
-from erosion.evaluation.partial_refusals import PARTIAL
+from erosion.evaluation.judging.partial_refusals import PARTIAL
 from erosion.evaluation.report.figure import label
 
 if TYPE_CHECKING:

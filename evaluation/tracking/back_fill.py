@@ -8,11 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from erosion.evaluation.checkpoints import Checkpoint, read_ladder
 from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.lock import working_in
+from erosion.evaluation.on_disk.checkpoints import Checkpoint, read_ladder
+from erosion.evaluation.on_disk.lock import working_in
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS, RECIPE_FILE
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import MEASUREMENTS, RECIPE_FILE
 from erosion.evaluation.tracking import keys
 from erosion.evaluation.tracking.destination import Job, of_run
 from erosion.evaluation.tracking.publishing import publish

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from erosion.evaluation.run_folder import RECIPE_FILE, study_of
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE, study_of
 from erosion.evaluation.tracking.settings_shown import calls, noted, settings_shown
 from erosion.recipes.models import resolve
 from erosion.recipes.schema import Recipe, name_of

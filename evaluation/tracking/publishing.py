@@ -12,9 +12,9 @@ from typing import Any
 
 from erosion.evaluation.curves import ErosionCurve, curves
 from erosion.evaluation.jsonl import read_lines
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS
 from erosion.evaluation.records import Measurement
 from erosion.evaluation.report.figure import is_safety, is_utility
-from erosion.evaluation.run_folder import MEASUREMENTS
 from erosion.evaluation.tracking.destination import AXIS
 from erosion.evaluation.tracking.keys import measured as named
 from erosion.evaluation.tracking.tracker import Tracker

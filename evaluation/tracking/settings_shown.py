@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from erosion.evaluation.provenance import FILE as PROVENANCE_FILE
-from erosion.evaluation.provenance import code, packages
+from erosion.evaluation.on_disk.provenance import FILE as PROVENANCE_FILE
+from erosion.evaluation.on_disk.provenance import code, packages
 from erosion.recipes.schema import Recipe, as_mapping
 from erosion.recipes.secrets_left_out import without_secrets
 

@@ -23,8 +23,8 @@ from erosion.recipes.discovery import find
 from erosion.recipes.schema import Evaluation, GuardOptions, ProbeCorpus, Task
 
 if TYPE_CHECKING:
-    from erosion.evaluation.checkpoints import Checkpoint
     from erosion.evaluation.engine import Engine
+    from erosion.evaluation.on_disk.checkpoints import Checkpoint
 
 VERSION = "1"
 

@@ -7,8 +7,8 @@ import pytest
 
 from erosion.evaluation.aggregate import aggregate
 from erosion.evaluation.intervals import kappa, mean, share
-from erosion.evaluation.judge import tells_of
-from erosion.evaluation.partial_refusals import is_partial
+from erosion.evaluation.judging.judge import tells_of
+from erosion.evaluation.judging.partial_refusals import is_partial
 from erosion.evaluation.resampling import clustered
 from erosion.evaluation.row_values import row_value
 from erosion.evaluation.suite import Suite
@@ -220,7 +220,7 @@ def test_a_judge_of_two_classes_has_no_partial_refusals():
 
 def test_coherence_errs_where_it_calls_incoherent_what_the_oracle_understands():
     """Of 4 answers that are refused or complied by the oracle, 1 is called degenerate."""
-    from erosion.evaluation.judge_numbers import numbers
+    from erosion.evaluation.judging.numbers import numbers
 
     pairs = [("complied", "scored"), ("complied", "incoherent"), ("refused", "scored"), ("recovered", "scored"),
              ("incoherent", "incoherent"), ("complied", "unscored"), ("halted", "halted")]  # fmt: skip
@@ -244,7 +244,7 @@ def test_coherence_errs_where_it_calls_incoherent_what_the_oracle_understands():
 
 
 def test_a_judge_asked_later_has_only_errors_it_can_make():
-    from erosion.evaluation.judge_numbers import numbers
+    from erosion.evaluation.judging.numbers import numbers
 
     labels = [
         ("complied", "complied"),
@@ -276,7 +276,7 @@ def test_a_judge_asked_later_has_only_errors_it_can_make():
 
 def test_two_judges_asked_later_are_compared_in_what_both_can_tell():
     """A judge of harm and one of refusals both tell whether a harmful request was answered."""
-    from erosion.evaluation.judge_numbers import numbers
+    from erosion.evaluation.judging.numbers import numbers
 
     told = [
         ("complied", "complied", "scored"),

@@ -10,8 +10,8 @@ import torch
 
 from erosion.evaluation.classifiers._models import LanguageModel, meanings, prompt_tokens
 from erosion.evaluation.classifiers.base import Output
-from erosion.evaluation.judge import made_judge, tells_of
 from erosion.evaluation.judges.classifier import FORMATS, Classifier
+from erosion.evaluation.judging.judge import made_judge, tells_of
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import JudgeOptions
@@ -428,7 +428,7 @@ def test_a_run_is_judged_by_a_model(measured_run, classes_folder, capsys):
 
 def test_unreadable_outputs_are_counted(measured_run, judge_folder):
     from erosion.evaluation.jsonl import read_lines
-    from erosion.evaluation.judging import judge_stored
+    from erosion.evaluation.judging.of_runs import judge_stored
 
     outputs = [Output(text=text) for text in ["yes", "no", "what", "no", "yes", "no"]]
     judge = scripted(judge_folder, *outputs, rubric="harmbench")

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from erosion.defenses.base import Guard
-from erosion.evaluation.checkpoints import Checkpoint, weights_digest
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.models import load_model, load_tokenizer
+from erosion.evaluation.on_disk.checkpoints import Checkpoint, weights_digest
 from erosion.evaluation.openers import header_log_odds, openers
 from erosion.recipes.chat import prompt_ids
 from erosion.recipes.parsing import RecipeError

@@ -15,8 +15,8 @@ from erosion.defenses.base import Guard
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import read_lines, write_lines
 from erosion.evaluation.judges import phrases
-from erosion.evaluation.lock import working_in
 from erosion.evaluation.measuring import measure
+from erosion.evaluation.on_disk.lock import working_in
 from erosion.evaluation.sweeping import sweep
 from erosion.recipes.parsing import RecipeError
 
@@ -119,7 +119,7 @@ def test_a_second_sweep_measures_nothing_and_changes_nothing(measured):
 
 
 def test_another_judge_is_asked_of_what_was_measured_and_sweeping_again_changes_nothing(measured, tmp_path):
-    from erosion.evaluation.judging import judge_run
+    from erosion.evaluation.judging.of_runs import judge_run
 
     folder = Path(shutil.copytree(measured, tmp_path / "run"))
     found = judge_run(folder, "coherence")
@@ -231,7 +231,7 @@ def judged(folder: Path) -> dict[tuple, tuple]:
 @pytest.fixture
 def judged_run(measured, tmp_path) -> Path:
     """The measured run, with a further judge asked of it that its recipe does not name."""
-    from erosion.evaluation.judging import judge_run
+    from erosion.evaluation.judging.of_runs import judge_run
     from erosion.recipes.schema import JudgeOptions
 
     folder = Path(shutil.copytree(measured, tmp_path / "run"))

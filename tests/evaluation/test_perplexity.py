@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from erosion.evaluation.judge import made_judge
 from erosion.evaluation.judges import coherence
+from erosion.evaluation.judging.judge import made_judge
 from erosion.evaluation.records import Case, Completion
 from erosion.evaluation.suites.pocket import refusal
 from erosion.recipes.chat import encode, prompt_ids

@@ -3,8 +3,8 @@
 import pytest
 
 from erosion.evaluation.jsonl import write_lines
-from erosion.evaluation.judge import made_judge
 from erosion.evaluation.judges import phrases
+from erosion.evaluation.judging.judge import made_judge
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.judge_options import JudgeOptions
 from erosion.recipes.parsing import RecipeError

@@ -17,8 +17,8 @@ import yaml
 
 from erosion.evaluation.curves import curves
 from erosion.evaluation.jsonl import read_lines, write_lines
+from erosion.evaluation.on_disk.run_folder import note_study
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import note_study
 from erosion.evaluation.sweeping import sweep
 from erosion.evaluation.tracking import Tracker
 from erosion.evaluation.tracking.publishing import publish

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from erosion.evaluation.crossed_curves import over_seeds
 from erosion.evaluation.curves import ErosionCurve, UndefinedCurve
-from erosion.evaluation.seed_curves import SeedCurve
-from erosion.evaluation.seed_tradeoff import guard_tradeoffs, seed_tradeoff
+from erosion.evaluation.seeds.crossed_curves import over_seeds
+from erosion.evaluation.seeds.seed_curves import SeedCurve
+from erosion.evaluation.seeds.tradeoff import guard_tradeoffs, seed_tradeoff
 from erosion.evaluation.tradeoff import tradeoff
 
 

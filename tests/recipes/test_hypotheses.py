@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from erosion.evaluation.expected import still_asked, write_expected
-from erosion.evaluation.named_numbers import check_hypotheses
-from erosion.evaluation.seeds import seed_groups
+from erosion.evaluation.completeness.expected import still_asked, write_expected
+from erosion.evaluation.hypotheses.named_numbers import check_hypotheses
+from erosion.evaluation.seeds.groups import seed_groups
 from erosion.recipes.hypotheses import steps_named
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Recipe, load_recipe, save_recipe
@@ -76,7 +76,7 @@ def test_stating_hypotheses_makes_no_cell_stale(recipe_with, made_run):
 @pytest.fixture
 def made_run(tmp_path):
     def make() -> Path:
-        from erosion.evaluation.expected import Expected, Where
+        from erosion.evaluation.completeness.expected import Expected, Where
 
         run = tmp_path / "run"
         run.mkdir()

@@ -185,7 +185,7 @@ def test_wildjailbreak_gives_its_benign_rows_in_their_harder_form(tmp_path):
 
 
 def test_two_sections_of_a_probe_corpus_share_no_row_of_one_file(tmp_path, tokenizer_for):
-    from erosion.evaluation.probe_corpus import corpus_of
+    from erosion.evaluation.probes.corpus import corpus_of
 
     file = tmp_path / "pairs.jsonl"
     file.write_text("\n".join(json.dumps({**GOOD, "prompt": f"Question {n}?"}) for n in range(30)))

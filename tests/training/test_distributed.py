@@ -15,8 +15,8 @@ import yaml
 from safetensors.torch import load_file
 
 from erosion.defenses.objectives.references import References
-from erosion.evaluation.checkpoints import read_ladder
 from erosion.evaluation.jsonl import read_lines
+from erosion.evaluation.on_disk.checkpoints import read_ladder
 from erosion.training.ladder import all_numbers
 from erosion.training.run import run
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from erosion.evaluation.checkpoints import read_ladder, rung_at
-from erosion.evaluation.completeness import completeness
+from erosion.evaluation.completeness.completeness import completeness
 from erosion.evaluation.engine import Engine
 from erosion.evaluation.jsonl import read_lines
 from erosion.evaluation.judges import choice
 from erosion.evaluation.measuring import measure
+from erosion.evaluation.on_disk.checkpoints import read_ladder, rung_at
 from erosion.evaluation.sweeping import sweep
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import load_recipe

@@ -234,7 +234,7 @@ def test_overrides_leave_the_starts_training_alone(study_file):
 
 
 def test_a_column_can_be_a_task_of_lm_eval(write_recipe):
-    from erosion.evaluation.named_numbers import check_column
+    from erosion.evaluation.hypotheses.named_numbers import check_column
     from erosion.recipes.schema import load_recipe
     from erosion.recipes.study import Column
 
@@ -247,7 +247,7 @@ def test_a_column_can_be_a_task_of_lm_eval(write_recipe):
 
 
 def test_the_llama_study_has_the_utility_of_gsm8k():
-    from erosion.evaluation.named_numbers import check_column
+    from erosion.evaluation.hypotheses.named_numbers import check_column
     from erosion.recipes.schema import load_recipe
     from erosion.recipes.study import load_study
 

@@ -75,7 +75,7 @@ def test_what_is_there_is_not_asked_again(pairs, tmp_path, capsys, asked):
 
 
 def test_a_recipe_learns_the_file(pairs, tmp_path, write_recipe):
-    from erosion.evaluation.checkpoints import read_ladder
+    from erosion.evaluation.on_disk.checkpoints import read_ladder
     from erosion.training.run import run
 
     output = tmp_path / "out.jsonl"

@@ -62,7 +62,7 @@ def _judge(given: argparse.Namespace) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from erosion.evaluation.judging import judge_run
+    from erosion.evaluation.judging.of_runs import judge_run
 
     missing = judge_run(given.what, judge_options(given)).missing
     for sentence in missing:
@@ -71,7 +71,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _file(given: argparse.Namespace) -> int:
-    from erosion.evaluation.judging_files import Columns, judge_file
+    from erosion.evaluation.judging.of_files import Columns, judge_file
 
     columns = Columns(completion=given.completion_column or "completion", prompt=given.prompt_column)
     missing = judge_file(given.what, judge_options(given), columns, out=given.out).missing

@@ -14,7 +14,7 @@ WIDEST = 120
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erosion.evaluation.paired_report import Comparison
+    from erosion.evaluation.paired.comparison import Comparison
 
 
 def add(noun: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ def add(noun: argparse.ArgumentParser) -> None:
 
 
 def _paired(given: argparse.Namespace) -> int:
-    from erosion.evaluation.paired_report import compare
-    from erosion.evaluation.paired_sides import sides_of
+    from erosion.evaluation.paired.comparison import compare
+    from erosion.evaluation.paired.sides import sides_of
     from erosion.evaluation.report.paired import check_suffix, write_paired
 
     if given.out is not None:

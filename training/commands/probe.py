@@ -33,21 +33,21 @@ def add(noun: argparse.ArgumentParser) -> None:
 
 
 def _fit(given: argparse.Namespace) -> int:
-    from erosion.evaluation.probe_commands import fit_probe
+    from erosion.evaluation.probes.commands import fit_probe
 
     fit_probe(given.recipe, given.overrides, given.output)
     return 0
 
 
 def _evaluate(given: argparse.Namespace) -> int:
-    from erosion.evaluation.probe_commands import evaluate_probe
+    from erosion.evaluation.probes.commands import evaluate_probe
 
     evaluate_probe(given.probe, given.recipe, given.overrides, controls=given.controls, output=given.json)
     return 0
 
 
 def _import(given: argparse.Namespace) -> int:
-    from erosion.evaluation.probe_commands import import_published
+    from erosion.evaluation.probes.commands import import_published
 
     import_published(given.file, given.model, given.layer, given.output)
     return 0

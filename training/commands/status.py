@@ -15,7 +15,7 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from erosion.evaluation.completeness import completeness
+    from erosion.evaluation.completeness.completeness import completeness
 
     found = [completeness(run) for run in given.runs]
     for each in found:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from erosion.evaluation.completeness import Completeness, completeness
-from erosion.evaluation.provenance import code
+from erosion.evaluation.completeness.completeness import Completeness, completeness
+from erosion.evaluation.on_disk.provenance import code
 from erosion.evaluation.report.page.completeness_parts import completeness_parts
 from erosion.evaluation.report.page.contents import Heading, Page, Part, Section, Text
 from erosion.evaluation.report.page.costs_parts import cost_parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from erosion.evaluation.completeness import Completeness, Status
+from erosion.evaluation.completeness.completeness import Completeness, Status
 from erosion.evaluation.report.page.contents import Cell, Part, Table, Text, Tone
 
 STATUSES = ("expected", "measured", "missing", "stale", "not applicable")

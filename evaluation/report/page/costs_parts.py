@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from erosion.evaluation.costs import read_costs
+from erosion.evaluation.on_disk.costs import read_costs
 from erosion.evaluation.report.page.contents import Cell, Part, Table, Text
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.wording import NOT_ASKED, guard

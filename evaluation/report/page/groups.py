@@ -11,8 +11,8 @@ from erosion.evaluation.curves import ErosionCurve
 from erosion.evaluation.report.page.contents import Line, Point
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.wording import MISSING, UNDEFINED, interval, is_share, number
-from erosion.evaluation.seed_curves import SeedCurve, seed_curves
-from erosion.evaluation.seeds import SeedGroup, seed_groups
+from erosion.evaluation.seeds.groups import SeedGroup, seed_groups
+from erosion.evaluation.seeds.seed_curves import SeedCurve, seed_curves
 
 Key = tuple[str, str, str, str, int, str]
 """Suite, wrapper, metric, judge, depth and defence: what a curve is of, whatever run it is of."""

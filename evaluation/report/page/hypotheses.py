@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from erosion import recipes
-from erosion.evaluation.completeness import Completeness
-from erosion.evaluation.findings import VERDICTS, Finding
+from erosion.evaluation.completeness.completeness import Completeness
+from erosion.evaluation.hypotheses.findings import VERDICTS, Finding
+from erosion.evaluation.hypotheses.of_runs import run_findings
 from erosion.evaluation.report.page.contents import Cell, Part, Table, Text, Tone
 from erosion.evaluation.report.page.groups import Group
 from erosion.evaluation.report.page.runs import is_run
-from erosion.evaluation.run_findings import run_findings
-from erosion.evaluation.study_table import condensed, entries, findings
+from erosion.evaluation.studies.table import condensed, entries, findings
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.study import Study, load_study
 

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from erosion.evaluation.on_disk.run_folder import RECIPE_FILE
 from erosion.evaluation.report.page.contents import Cell, Heading, Part, Table, Text
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.wording import MISSING
-from erosion.evaluation.run_folder import RECIPE_FILE
 from erosion.recipes.parsing import parse_value, read_yaml
 from erosion.recipes.secrets_left_out import LEFT_OUT, command_without_secrets, with_values, without_secrets
 

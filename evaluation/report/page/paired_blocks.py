@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from erosion.evaluation.paired_cells import Cell, Side
-from erosion.evaluation.paired_report import Comparison, cells_of, compare
-from erosion.evaluation.paired_sides import Runs, Sides, matched, one_by_one
+from erosion.evaluation.paired.cells import Cell, Side
+from erosion.evaluation.paired.comparison import Comparison, cells_of, compare
+from erosion.evaluation.paired.sides import Runs, Sides, matched, one_by_one
 from erosion.evaluation.report.figure import is_control
 from erosion.evaluation.report.page.groups import Group
 from erosion.recipes.parsing import RecipeError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erosion.evaluation.paired_report import Compared, Comparison
+from erosion.evaluation.paired.comparison import Compared, Comparison
 from erosion.evaluation.report.page.contents import Cell, Folded, Heading, Part, Table, Text
 from erosion.evaluation.report.page.paired_blocks import Block
 from erosion.evaluation.report.page.wording import NOT_ASKED

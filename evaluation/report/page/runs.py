@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from erosion.evaluation.checkpoints import MANIFEST
 from erosion.evaluation.curves import ErosionCurve, UndefinedCurve, curves
 from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.provenance import FILE as PROVENANCE
+from erosion.evaluation.on_disk.checkpoints import MANIFEST
+from erosion.evaluation.on_disk.provenance import FILE as PROVENANCE
+from erosion.evaluation.on_disk.run_folder import MEASUREMENTS, RECIPE_FILE
 from erosion.evaluation.records import Measurement
-from erosion.evaluation.run_folder import MEASUREMENTS, RECIPE_FILE
 from erosion.recipes.parsing import RecipeError
 from erosion.recipes.schema import Recipe, load_recipe
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erosion.evaluation.paired_suites import suite_cells
-from erosion.evaluation.pairing import CellMissing
+from erosion.evaluation.paired.differences import CellMissing
+from erosion.evaluation.paired.suite_cells import suite_cells
 from erosion.evaluation.report.page.contents import Column, Grid, Part, Text, choices
 from erosion.evaluation.report.page.runs import Run
 from erosion.evaluation.report.page.wording import guard

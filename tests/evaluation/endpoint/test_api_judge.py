@@ -10,7 +10,7 @@ from erosion.evaluation.endpoint.asking import asking
 from erosion.evaluation.endpoint.client import Question
 from erosion.evaluation.endpoint.pace import Pace
 from erosion.evaluation.jsonl import read_lines
-from erosion.evaluation.judge import JudgeStopped, made_judge
+from erosion.evaluation.judging.judge import JudgeStopped, made_judge
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.judge_options import JudgeOptions
 from erosion.recipes.models import resolve

@@ -1,0 +1,1 @@
+"""What was expected, in a recipe or a study, held against numbers."""

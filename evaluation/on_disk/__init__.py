@@ -1,0 +1,1 @@
+"""A run's folder: its rungs, its lock, what made it and what it cost."""

@@ -1,0 +1,1 @@
+"""Prompts that stand in two places, the same or nearly."""

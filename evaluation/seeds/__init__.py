@@ -1,0 +1,1 @@
+"""Runs that differ in their seed alone: groups, mean curves, and intervals that cross prompts and seeds."""

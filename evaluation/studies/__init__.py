@@ -1,0 +1,1 @@
+"""A study's table, and its worst case over attackers."""
