@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+CACHE_NAMES = ("cache", "past_key_values", "cache_params")
+"""What decoders call their cache, the newest first; under another name it would be passed over in silence."""
+
 
 def is_recurrent(decoder: Any) -> bool:
     """Whether a decoder carries a running state, in all of its blocks or some."""
@@ -61,7 +64,7 @@ def _step(decoder: Any, run: Any, tokens: Sequence[int], cache: Any, start: int)
     takes = inspect.signature(decoder.forward).parameters
     device = next(decoder.parameters()).device
     inputs: dict[str, Any] = {"input_ids": torch.tensor([list(tokens)], device=device), "use_cache": True}
-    inputs["past_key_values" if "past_key_values" in takes else "cache_params"] = cache
+    inputs[next(name for name in CACHE_NAMES if name in takes)] = cache
     if "position_ids" in takes:
         inputs["position_ids"] = torch.arange(start, start + len(tokens), device=device)[None]
     states: torch.Tensor = run(**inputs)[:, 0, -1]

@@ -108,9 +108,9 @@ def test_runs_of_the_embedded_model_are_read_from_their_folder(trained_run, tmp_
 
     from erosion.evaluation.measuring import measure
 
-    measure(trained_run, ["--evaluation.depths", "[0]", "--evaluation.suites", '["pocket/refusal"]'])
     for seed in (3, 4):
-        run = shutil.copytree(trained_run, tmp_path / f"run-{seed}")
+        run = Path(shutil.copytree(trained_run, tmp_path / f"run-{seed}"))
+        measure(run, ["--evaluation.depths", "[0]", "--evaluation.suites", '["pocket/refusal"]'])
         recipe = (run / "recipe.yaml").read_text()
         (run / "recipe.yaml").write_text(recipe.replace("seed: 3", f"seed: {seed}"))
     capsys.readouterr()
