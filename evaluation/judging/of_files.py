@@ -21,7 +21,7 @@ from erosion.evaluation.jsonl import append_lines, read_lines
 from erosion.evaluation.judging.judge import UNANSWERED, Judge, JudgeStopped, made_judge, spent
 from erosion.evaluation.records import Case, Completion
 from erosion.recipes.parsing import RecipeError, mistake
-from erosion.recipes.records import Record, records
+from erosion.recipes.records import Record, records, shown, shown_columns
 from erosion.recipes.schema import Data, JudgeOptions
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -143,8 +143,7 @@ def _completion(row: Record, columns: Columns, where: str) -> Completion:
 def _text(row: Record, column: str, where: str) -> str:
     """A column's text; empty where nothing stands there."""
     if column not in row:
-        known = [str(name) for name in row]
-        raise mistake(f"{where}: column", column, ", ".join(known), known=known)
+        raise mistake(f"{where}: column", column, shown_columns(row), known=[shown(name) for name in row])
     value = row[column]
     if value is None or value != value:
         return ""

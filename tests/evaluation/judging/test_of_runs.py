@@ -279,6 +279,14 @@ def test_a_completion_with_half_a_pair_of_surrogates_is_judged(tmp_path):
     assert read_lines(out) == [{"completion": "I cannot. ?", "label": "refused", "detail": "inability, full"}]
 
 
+def test_a_text_in_the_place_of_a_header_is_not_told(tmp_path, capsys):
+    (tmp_path / "said.csv").write_text("how do i bake a velin at night,no idea\nmix the flour,no\n")
+    assert main(["judge", str(tmp_path / "said.csv"), "--out", str(tmp_path / "out.csv")]) == 2
+    said = capsys.readouterr().err
+    assert "column" in said
+    assert "velin" not in said
+
+
 def test_a_place_that_cannot_be_made_is_told_before_anything_is_asked(
     completions, tmp_path, capsys, monkeypatch
 ):
