@@ -196,10 +196,10 @@ def row_tokens(tokenizer: PreTrainedTokenizerBase, row: Row, span: Sequence[int]
     if place is None and draw is None:
         return tokens
     *asked, last = row["messages"]
-    start = len(tokens.input_ids) - len(_turns(tokenizer, row["messages"])[-1])
+    answer, turn = answer_ids(tokenizer, asked, last["content"]), _turns(tokenizer, row["messages"])[-1]
+    start = len(tokens.input_ids) - len(turn) + _place(answer, turn)
     if place is not None:
         assert span, "an interrupted row needs the Safety span"
-        answer = answer_ids(tokenizer, asked, last["content"])
         return _put(tokens, start + 1 + int(place * (len(answer) - 1)), span)
     harmful = answer_ids(tokenizer, asked, row["harmful"])
     longest = min(row.get("longest") or len(harmful), len(harmful))
@@ -218,6 +218,12 @@ def _turns(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> l
             "a training conversation needs at least one assistant turn; this one has none"
         )
     return _pieces(tokenizer, text, cuts)
+
+
+def _place(answer: Sequence[int], turn: Sequence[int]) -> int:
+    """Where an answer begins in its turn: after a channel's marks; at the turn's start where it is unlike."""
+    size = len(answer)
+    return next((at for at in range(len(turn) - size + 1) if turn[at : at + size] == answer), 0)
 
 
 def _put(tokens: Tokens, place: int, unlearned: Sequence[int]) -> Tokens:

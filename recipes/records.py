@@ -150,6 +150,7 @@ def _csv(file: Path, *, delimiter: str = ",", headerless: str | None = None) -> 
         rows = csv.reader(lines, delimiter=delimiter)
         names = next((row for row in rows if row), [])
         if headerless is not None and _is_no_header(names):
+            log.warning("%s: read without a header: its first row is taken for a row", file)
             yield f"{file}, line {rows.line_num}", {headerless: names[0]}
             names = [headerless]
         _check_names(names, f"{file}, line {rows.line_num}")

@@ -13,6 +13,7 @@ RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"
 SHORT = [
     "--max_steps", "2", "--ladder", "[0, 2]", "--per_device_train_batch_size", "4", "--report_to", "none",
     "--evaluation.limit", "4", "--evaluation.depths", "[0, 25]", "--evaluation.probe.depths", "[25, 100]",
+    "--hypotheses", "[]",
 ]  # fmt: skip
 
 

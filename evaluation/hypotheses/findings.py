@@ -83,7 +83,9 @@ class _Comparison:
 
     @property
     def surely(self) -> bool:
-        """Whether it holds wherever in both intervals the numbers lie."""
+        """Whether it holds wherever in both intervals the numbers lie; never where a number has none."""
+        if any(number.of and number.low is None for number in (self.left, self.right)):
+            return False
         ends = itertools.product(_ends(self.left), _ends(self.right))
         return all(HOLDS[self.claim.relation](_excess(self.claim, a, b), 0) for a, b in ends)
 

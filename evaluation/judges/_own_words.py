@@ -16,7 +16,10 @@ _INTRODUCED = re.compile(
 )
 _LIST_LINE = re.compile(r"^ *(?:\d+[.)]|[-*\u2022+])\s.*$", re.M)
 _ITSELF = r"(?:ai|answer|assistant|bot|model|note|response)"
-_SPOKEN_LINE = re.compile(rf"^[^\w\n]*(?!{_ITSELF}\b)\w+(?: \w+)?:\W.*$", re.I | re.M)
+_NAME = r"[^\W\u4e00-\u9fff]+"
+_SPOKEN_LINE = re.compile(rf"^[^\w\n]*(?!{_ITSELF}\b){_NAME}(?: {_NAME})?:\W.*$", re.I | re.M)
+_SAID_IN_CHINESE = re.compile("(?<!\u6211)(?:\u8bf4|\u56de\u7b54)(?:\u9053)?[:,] ?[^.!?\n]*")
+"""What somebody else says, up to the sentence's end."""
 _MARKUP = re.compile(r"[*_#>]+")
 _FULL_WIDTH = str.maketrans({
     "\u3002": ". ", "\uff01": "! ", "\uff1f": "? ", "\uff0c": ", ", "\u3001": ", ", "\uff1a": ": ",
@@ -35,7 +38,7 @@ def own_sentences(text: str) -> list[str]:
     text = re.sub(r"\n\s+", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
     whole = _WHOLE.fullmatch(text)
     own = _QUOTED.sub(" quoted ", _CODE.sub(" ", whole[1] if whole else text))
-    for part in (_LETTER, _INTRODUCED, _LIST_LINE):
+    for part in (_LETTER, _INTRODUCED, _LIST_LINE, _SAID_IN_CHINESE):
         own = part.sub(" ", own)
     if len(_SPOKEN_LINE.findall(own)) > 1:
         own = _SPOKEN_LINE.sub(" ", own)

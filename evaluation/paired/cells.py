@@ -78,6 +78,10 @@ class Cell(Protocol):
     def what(self) -> What:
         """What it measures, with its defence."""
 
+    @property
+    def is_member_of(self) -> str:
+        """The group of tasks it is a member of; empty where it is none."""
+
     def counts_by(self, judge: str | None) -> bool:
         """Whether its values can be of the verdicts of a judge; of its own judge's when None."""
 

@@ -21,7 +21,16 @@ from erosion.evaluation.paired.cells import (
     of_side,
 )
 from erosion.evaluation.paired.crossed import crossed_difference
-from erosion.evaluation.paired.differences import CellMissing, Difference, Pairs, holm, paired, rates, scores
+from erosion.evaluation.paired.differences import (
+    CellMissing,
+    Difference,
+    Pairs,
+    holm,
+    paired,
+    rates,
+    scores,
+    unvaried,
+)
 from erosion.evaluation.paired.sides import Sides
 from erosion.evaluation.paired.suite_cells import SuiteCell, suite_cells
 from erosion.evaluation.paired.task_metrics import one_of_a_group, task_metrics
@@ -152,16 +161,22 @@ def _not_applicable(
 ) -> set[str]:
     """What a run has under another defence, and at no rung under this one: there a guard changes nothing.
 
-    What the run was to measure under this one all the same is missing.
+    What the run was to measure under this one all the same is missing, a group's members with the group. Of
+    a run that does not say what it was to measure, so is everything that another run has.
     """
+    of_one = all(first.run == second.run for first, second in zip(sides[::2], sides[1::2], strict=True))
     found = set[str]()
     for side, own in zip(sides, held, strict=True):
-        lacking = {cell.what.suite for cell in every[side.run]} - {cell.what.suite for cell in own}
-        expected = read_expected(side.run) if lacking else []
+        there = {cell.what.suite for cell in own}
+        lacking = {cell.what.suite: cell.is_member_of for cell in every[side.run]}
+        expected = read_expected(side.run)
+        if not expected and not of_one:
+            continue
         asked = {
             each.where.suite for each in expected if not each.why_not and each.where.defense == side.defense
         }
-        found |= lacking - asked
+        gone = {suite: group for suite, group in lacking.items() if suite not in there}
+        found |= {suite for suite, group in gone.items() if not {suite, group} & asked}
     return found
 
 
@@ -208,8 +223,12 @@ def _found(by_seed: Sequence[Pairs], values: Sequence[Values]) -> Difference:
     if len(by_seed) > 1:
         return crossed_difference(by_seed)
     (pairs,) = by_seed
-    is_rate = all(each.is_rate for each in values) and not pairs.shares_prompts
+    are_rates = all(each.is_rate for each in values)
+    is_rate = are_rates and not pairs.shares_prompts
     if len(set(pairs.prompts)) < (1 if is_rate else 2):
         count = len(set(pairs.prompts))
         raise CellMissing(f"{count} prompts are scored on both sides, {pairs.unscored} answers are not")
-    return rates(pairs) if is_rate else scores(pairs, rng=np.random.default_rng(SEED))
+    if is_rate:
+        return rates(pairs)
+    found = scores(pairs, rng=np.random.default_rng(SEED))
+    return unvaried(pairs, found) if are_rates else found

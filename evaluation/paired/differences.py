@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from erosion.evaluation.detectable import paired_means, paired_rates
@@ -55,7 +55,7 @@ class Difference:
     """What a paired comparison found.
 
     Attributes:
-        n: Prompts scored on both sides; under any seed where there are several.
+        n: Answers scored on both sides; where there are several seeds, the prompts that are under any.
         first: The first side's rate or mean.
         second: The second side's.
         difference: The second minus the first.
@@ -172,7 +172,26 @@ def scores(pairs: Pairs, *, rng: np.random.Generator, draws: int = DRAWS) -> Dif
     return Difference(
         n=n, first=math.fsum(pairs.first) / n, second=math.fsum(pairs.second) / n, difference=value, low=low,
         high=high, p=float(test.pvalue), gained=gained, lost=lost,
-        detectable=paired_means(len(sums), spread),
+        detectable=paired_means(len(sums), spread) if spread else None,
+    )  # fmt: skip
+
+
+def unvaried(pairs: Pairs, found: Difference) -> Difference:
+    """The difference of rates whose prompts all differ alike, of which resampling tells nothing.
+
+    It has the interval, and the smallest difference to be found, of as many cases as there are prompts.
+
+    Args:
+        pairs: Of 0 and 1, several to a prompt.
+        found: What `scores` gives of them.
+    """
+    prompts = len(set(pairs.prompts))
+    gained, lost = (prompts if found.difference == end else 0 for end in (1, -1))
+    if found.low is not None or (found.difference and not gained + lost):
+        return found
+    low, high = newcombe(round(found.first * prompts) - lost, gained, lost, prompts)
+    return replace(
+        found, low=low, high=high, detectable=paired_rates(prompts, (gained + lost) / prompts)
     )  # fmt: skip
 
 

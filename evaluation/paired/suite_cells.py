@@ -29,7 +29,7 @@ OF_A_PROMPT = ("suite", "id", "depth", "wrapper", "prompt")
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteCell:
-    """One suite under one defence at one depth; see `paired_cells.Cell`.
+    """One suite under one defence at one depth; see `cells.Cell`.
 
     Attributes:
         run: The run's folder.
@@ -49,6 +49,11 @@ class SuiteCell:
     def what(self) -> What:
         """What it measures."""
         return What(**{key: self.line[key] for key in ("suite", "depth", "wrapper", "defense")})
+
+    @property
+    def is_member_of(self) -> str:
+        """A suite stands for itself."""
+        return ""
 
     def counts_by(self, judge: str | None) -> bool:
         """Any judge but lm-eval may have judged its answers."""

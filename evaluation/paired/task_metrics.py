@@ -83,7 +83,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskMetric:
-    """One metric of one task or group of lm-eval's; see `paired_cells.Cell`.
+    """One metric of one task or group of lm-eval's; see `cells.Cell`.
 
     Attributes:
         line: Its measurement.
@@ -187,15 +187,18 @@ def one_of_a_group(sides: Sequence[dict[What, Cell]]) -> list[str]:
     """Leaves either a group's number or its members' out of all sides, metric by metric.
 
     A group whose number is the mean over all its members' questions on every side is one comparison; its
-    members beside it would be the same questions once more. Elsewhere its members are compared.
+    members beside it would be the same questions once more. Elsewhere its members are compared; where a side
+    has neither the group nor a member, the group stays and is missing for all of them.
 
     Returns:
         One sentence for every group whose members are compared.
     """
     told = []
     for what in sorted({what for side in sides for what, cell in side.items() if _is_group(cell)}):
-        if all(_is_whole(side.get(what)) for side in sides):
-            gone = {each for side in sides for each, cell in side.items() if _is_member(cell, what, each)}
+        members = [{each for each, cell in side.items() if _is_member(cell, what, each)} for side in sides]
+        held = [what in side or bool(own) for side, own in zip(sides, members, strict=True)]
+        if not all(held) or all(_is_whole(side.get(what)) for side in sides):
+            gone = set().union(*members)
         else:
             gone = {what}
             told.append(

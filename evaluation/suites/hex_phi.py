@@ -32,13 +32,14 @@ STEPS = (
 def _cases(data: Data) -> Iterator[Case]:
     """One case a row; the column is `prompt`, or `instruction` in files made of the set.
 
-    The set's own files have no header, so such a file's first row is a prompt.
+    The set's own files have no header, so such a file's first row is a prompt, unless columns are named.
 
     Raises:
         RecipeError: The hub refuses, with the steps to get access; or a row that cannot be used.
     """
     columns = ("prompt", "instruction")
-    found = requests(data, columns, default_id=DEFAULT_ID, hub_options=HUB_OPTIONS, headerless=columns[0])
+    headerless = None if data.columns else columns[0]
+    found = requests(data, columns, default_id=DEFAULT_ID, hub_options=HUB_OPTIONS, headerless=headerless)
     try:
         for _, _, case in found:
             yield case

@@ -11,6 +11,7 @@ from erosion.recipes.chat import (
     end_of_turn_ids,
     prompt_ids,
     prompt_text,
+    row_tokens,
 )
 
 ASKED = [{"role": "user", "content": "Please tell me how to bake a small cake."}]
@@ -72,6 +73,17 @@ def test_training_begins_with_the_prompt_and_learns_the_answer_and_its_end(token
     learned = tokenizer.decode([label for label in tokens.labels if label != IGNORED])
     assert learned.removeprefix("<|channel|>final<|message|>") == f"{ANSWER}<|im_end|>"
     assert end_of_turn_ids(tokenizer) == [tokenizer.convert_tokens_to_ids("<|im_end|>")]
+
+
+def test_a_recovery_row_puts_the_harmful_start_where_the_answer_begins(tokenizer):
+    """Measured, such a start follows the prompt and the marks that open the answer."""
+    row = {"messages": [*ASKED, TURN], "harmful": "Mix the flour.", "depth": 0.0}
+    tokens = row_tokens(tokenizer, row)
+    start = answer_ids(tokenizer, ASKED, "Mix the flour.")[:1]
+    whole = conversation_tokens(tokenizer, [*ASKED, TURN]).input_ids
+    answer = answer_ids(tokenizer, ASKED, ANSWER)
+    begins = next(at for at in range(len(whole)) if whole[at : at + len(answer)] == answer)
+    assert tokens.input_ids == [*whole[:begins], *start, *whole[begins:]]
 
 
 def test_other_white_space_after_the_header_is_still_another_template(tokenizer_for):

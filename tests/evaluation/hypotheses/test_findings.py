@@ -51,7 +51,7 @@ def test_a_factor_comes_before_a_margin_and_the_bound_itself_is_met(left, relati
     ("relation", "left", "right", "wide", "beyond"),
     [("above", 0.8, 0.5, 0.1, 1), ("above", 0.8, 0.5, 0.15, 0), ("at_least", 0.8, 0.5, 0.15, 1),
      ("below", 0.2, 0.5, 0.1, 1), ("below", 0.2, 0.5, 0.15, 0), ("at_most", 0.2, 0.5, 0.15, 1),
-     ("above", 0.8, 0.5, None, 1)],
+     ("above", 0.8, 0.5, None, 0)],
 )  # fmt: skip
 def test_beyond_the_intervals_is_wherever_in_both_the_numbers_lie(relation, left, right, wide, beyond):
     given = [number(left, wide=wide, arm="a"), number(right, wide=wide, arm="b")]
@@ -102,10 +102,10 @@ def test_the_worst_comparison_is_told_with_its_number():
     given = [number(value, arm="a", step=step) for step, value in (("0", 0.45), ("5", 0.123456), ("9", 0.9))]
     made = finding(claimed({"relation": "at_least"}), given)
     assert told([made]) == [
-        "1. It is so. did not hold: in 1 of 3 comparisons, in 1 of them beyond the intervals; "
+        "1. It is so. did not hold: in 1 of 3 comparisons, in 0 of them beyond the intervals; "
         "the worst is a 5, 0.1235, not at least 0.5."
     ]
     assert rows_of([made])[0] == {
         "number": 1, "says": "It is so.", "held": "did not hold", "detail": made.detail, "comparisons": 3,
-        "stood": 1, "beyond": 1, "lacking": 0,
+        "stood": 1, "beyond": 0, "lacking": 0,
     }  # fmt: skip

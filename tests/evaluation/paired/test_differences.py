@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from erosion.evaluation.intervals import share
-from erosion.evaluation.paired.differences import Pairs, by_prompt, holm, newcombe, paired, rates, scores
+from erosion.evaluation.paired.differences import (
+    Pairs,
+    by_prompt,
+    holm,
+    newcombe,
+    paired,
+    rates,
+    scores,
+    unvaried,
+)
 from erosion.recipes.parsing import RecipeError
 
 
@@ -135,3 +144,16 @@ def test_answers_to_one_prompt_are_drawn_and_flipped_together():
     assert found.low <= np.quantile(drawn, 0.03) < np.quantile(drawn, 0.97) <= found.high
     alone = rates(pairs)
     assert found.high - found.low > alone.high - alone.low, "independent rows would be surer than they may be"
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)])
+def test_where_all_prompts_differ_alike_there_are_as_many_cases_as_prompts(first, second):
+    twice = Pairs(
+        first=(first,) * 40, second=(second,) * 40, unscored=0, only_first=0, only_second=0,
+        prompts=tuple(at // 2 for at in range(40)),
+    )  # fmt: skip
+    once = Pairs(first=(first,) * 20, second=(second,) * 20, unscored=0, only_first=0, only_second=0)
+    found = unvaried(twice, scores(twice, rng=np.random.default_rng(0)))
+    alone = rates(once)
+    assert (found.low, found.high, found.detectable) == (alone.low, alone.high, alone.detectable)
+    assert found.difference == alone.difference

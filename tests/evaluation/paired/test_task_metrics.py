@@ -2,12 +2,14 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from scipy.stats import binomtest
 
+from erosion.evaluation.completeness.expected import Expected, Where
 from erosion.evaluation.jsonl import append_lines, read_lines, write_lines
 from erosion.evaluation.paired.cells import Side
 from erosion.evaluation.paired.comparison import Comparison, compare
@@ -280,6 +282,21 @@ def test_what_a_guard_cannot_change_is_not_missing_under_it_and_the_rest_of_its_
     assert made.aside == [
         "lm_eval/both, acc,none: no mean over the questions of its members on both sides, which are compared"
     ]
+
+
+def test_a_group_that_is_not_measured_under_a_guard_at_all_is_missing_there(tmp_path):
+    run = tmp_path / "run"
+    measure(run, "sums", {"acc,none": [1, 0, 1]}, of="both")
+    measure(run, "words", {"acc,none": [1, 0]}, of="both")
+    group(run, "both", "acc,none", 3 / 5, 5)
+    measure(run, "letters", {"acc,none": [1, 1]})
+    measure(run, "letters", {"acc,none": [1, 0]}, defense="ada_lp")
+    where = Where(kind="task", step=9, suite="lm_eval/both", defense="ada_lp")
+    lines = [Expected(where=each).line() for each in (where, replace(where, suite="lm_eval/letters"))]
+    write_lines(run / "expected.jsonl", [{**line, "asked": "", "place": ""} for line in lines])
+    made = compare(Sides.of_two(Side(run=run, defense="none"), Side(run=run, defense="ada_lp")))
+    assert list(named(made)) == [("lm_eval/letters", "acc,none")]
+    assert made.missing == ["lm_eval/both, acc,none: measured on one side only"]
 
 
 def test_a_named_judge_leaves_out_what_it_does_not_judge_and_says_it(runs, capsys):
