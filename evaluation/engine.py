@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from erosion.defenses.any_depth.cache_names import cache_of, with_cache
 from erosion.evaluation.models import LoadOptions, load_model
 from erosion.recipes.chat import end_of_turn_ids
 from erosion.recipes.parsing import RecipeError
@@ -137,11 +138,11 @@ class Engine:
         said = said.repeat(len(prompts), 1)
         logits = read.logits[:, -1:].repeat_interleave(count, 0)
         if longest > 1:
-            read.past_key_values.batch_repeat_interleave(count)
+            (held := cache_of(read)).batch_repeat_interleave(count)
             steps = torch.arange(1, longest, device=device)
             seen = torch.cat([mask.repeat_interleave(count, 0), torch.ones_like(said[:, 1:])], 1)
             rest = model(
-                input_ids=said[:, :-1], attention_mask=seen, past_key_values=read.past_key_values,
+                input_ids=said[:, :-1], attention_mask=seen, **with_cache(model, held),
                 position_ids=places[:, -1:].repeat_interleave(count, 0) + steps, use_cache=True,
             ).logits  # fmt: skip
             logits = torch.cat([logits, rest], 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import DynamicCache
 
+from erosion.defenses.any_depth.cache_names import with_cache
 from erosion.defenses.any_depth.decoding import Interval, is_checked
 from erosion.defenses.base import Generated, cut
 from erosion.recipes.parsing import RecipeError
@@ -168,8 +169,8 @@ class _Rows:
     def _forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
         out = self.model(
-            input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=self.cache,
-            use_cache=True, logits_to_keep=1,
+            input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1,
+            **with_cache(self.model, self.cache),
         )  # fmt: skip
         chosen: torch.Tensor = out.logits[:, -1].argmax(-1)
         return chosen

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from erosion.defenses.any_depth.cache_names import with_cache
 from erosion.defenses.any_depth.fork import decoder_of, reading, without_adapter
 from erosion.defenses.any_depth.rethinking import Lookahead, greedy
 from erosion.recipes.sections import Hook
@@ -86,7 +87,7 @@ class LiveFork:
         decoder = decoder_of(self.model)
         for _ in range(how.tokens):
             mask = torch.cat([mask, mask.new_ones(tokens.shape)], 1)
-            hidden = decoder(**_inputs(tokens, mask, cache)).last_hidden_state
+            hidden = decoder(**_inputs(decoder, tokens, mask, cache)).last_hidden_state
             tokens = greedy(self.model, hidden)
             said.append(tokens)
             rows = torch.cat(said, 1).tolist()
@@ -100,7 +101,7 @@ class LiveFork:
 
     def _inputs(self, tokens: torch.Tensor, cache: Any) -> dict[str, Any]:
         mask = torch.cat([self.mask[:, :-1], self.mask.new_ones(tokens.shape)], 1)
-        return _inputs(tokens, mask, cache)
+        return _inputs(decoder_of(self.model), tokens, mask, cache)
 
     def _forked(self) -> Any:
         """A cache that shares what was read; layers put new tensors in place of old ones when they grow."""
@@ -109,9 +110,9 @@ class LiveFork:
         return fork
 
 
-def _inputs(tokens: torch.Tensor, mask: torch.Tensor, cache: Any) -> dict[str, Any]:
+def _inputs(decoder: Any, tokens: torch.Tensor, mask: torch.Tensor, cache: Any) -> dict[str, Any]:
     positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
     return {
-        "input_ids": tokens, "attention_mask": mask, "position_ids": positions, "past_key_values": cache,
-        "use_cache": True,
+        "input_ids": tokens, "attention_mask": mask, "position_ids": positions, "use_cache": True,
+        **with_cache(decoder, cache),
     }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from erosion.defenses.any_depth.branch_masks import seeing
+from erosion.defenses.any_depth.cache_names import with_cache
 from erosion.defenses.any_depth.stepping import is_recurrent, stepped_states
 from erosion.recipes.sections import Hook
 
@@ -142,7 +143,8 @@ class Branches:
         self._starts = torch.tensor([[len(prompt) + depth for depth in depths] for prompt in prompts])
         self._read = max(map(len, rows))
         padded = [row + [0] * (self._read - len(row)) for row in rows]
-        run(input_ids=self._tensor(padded), past_key_values=self._cache, use_cache=True)
+        self._grows = with_cache(decoder_of(model), self._cache)
+        run(input_ids=self._tensor(padded), use_cache=True, **self._grows)
         self._positions = torch.empty(len(rows), len(depths), 0, dtype=torch.long, device=model.device)
         self._own = torch.empty(len(rows), 0, 2, dtype=torch.long, device=model.device)
 
@@ -170,8 +172,8 @@ class Branches:
             out = self._run(
                 input_ids=tokens.flatten(1),
                 position_ids=new[..., 1],
-                past_key_values=self._cache,
                 use_cache=True,
+                **self._grows,
             )
         states: torch.Tensor = out.unflatten(-2, (depths, size))
         return states

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-CACHE_NAMES = ("cache", "past_key_values", "cache_params")
-"""What decoders call their cache, the newest first; under another name it would be passed over in silence."""
+from erosion.defenses.any_depth.cache_names import with_cache
 
 
 def is_recurrent(decoder: Any) -> bool:
@@ -63,8 +62,8 @@ def _step(decoder: Any, run: Any, tokens: Sequence[int], cache: Any, start: int)
     """Runs tokens on a cache that grows; the state at the last one, `[L, hidden]`."""
     takes = inspect.signature(decoder.forward).parameters
     device = next(decoder.parameters()).device
-    inputs: dict[str, Any] = {"input_ids": torch.tensor([list(tokens)], device=device), "use_cache": True}
-    inputs[next(name for name in CACHE_NAMES if name in takes)] = cache
+    inputs = {"input_ids": torch.tensor([list(tokens)], device=device), "use_cache": True}
+    inputs |= with_cache(decoder, cache)
     if "position_ids" in takes:
         inputs["position_ids"] = torch.arange(start, start + len(tokens), device=device)[None]
     states: torch.Tensor = run(**inputs)[:, 0, -1]
