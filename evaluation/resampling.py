@@ -42,7 +42,7 @@ def clustered(
     """
     from scipy.stats import bootstrap
 
-    sums, sizes = (table.sum(axis=1) for table in _tables(values, prompts, [0] * len(values)))
+    sums, sizes = by_cluster(values, prompts)
     if len(sums) < 2:
         raise ValueError("an interval over prompts needs at least 2 prompts, given 1")
     value = float(sums.sum() / sizes.sum())
@@ -98,6 +98,16 @@ def crossed(
     tail = (1 - expanded_level(_freedom(sums, counts))) / 2
     low, high = np.quantile(total / size, [tail, 1 - tail])
     return value, float(low), float(high)
+
+
+def by_cluster(values: Sequence[float], prompts: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the values and how many they are, a prompt each.
+
+    Raises:
+        ValueError: No rows, or not one prompt a row.
+    """
+    sums, sizes = _tables(values, prompts, [0] * len(values))
+    return sums[:, 0], sizes[:, 0]
 
 
 def check_counts(prompts: int, seeds: int) -> None:

@@ -54,11 +54,7 @@ def records(
         own = hub_options if data.id in (None, default_id) else None
         yield from _from_hub(data, default_id, default_revision, own or {})
         return
-    file = Path(data.path).expanduser()
-    if not file.is_file():
-        known = [str(p) for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise mistake(f"{data.name}: path", data.path, "an existing file", known=known)
-    count = 0
+    file, count = _existing(data.name, data.path), 0
     try:
         for where, record in _reader(file, headerless)(file):
             if bare is not None and isinstance(record, list):
@@ -73,6 +69,14 @@ def records(
         raise RecipeError(f"{file}, after row {count}: cannot be read: {error}") from error
     if not count:
         raise RecipeError(f"{file}: no rows")
+
+
+def _existing(name: str, path: str) -> Path:
+    file = Path(path).expanduser()
+    if not file.is_file():
+        known = [str(each) for each in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise mistake(f"{name}: path", path, "an existing file", known=known)
+    return file
 
 
 def text(record: Record, column: str, where: str) -> str:

@@ -50,12 +50,16 @@ def crossed_difference(by_seed: Sequence[Pairs], *, drawn: Drawn | None = None) 
     made[np.abs(made) < NO_WIDTH] = 0.0
     prompts, seeds = apart.sum(axis=1) / held.sum(axis=1), apart.sum(axis=0) / held.sum(axis=0)
     low, high, p, detectable = _judged(made, prompts, seeds)
-    sides = [[getattr(pairs, side) for pairs in by_seed] for side in ("first", "second")]
-    first, second = (math.fsum(math.fsum(own) / len(own) for own in side) / len(side) for side in sides)
+    first, second = (_mean([getattr(pairs, side) for pairs in by_seed]) for side in ("first", "second"))
     return Difference(
         n=len(apart), first=first, second=second, difference=second - first, low=low, high=high, p=p,
         gained=int((prompts > NO_WIDTH).sum()), lost=int((prompts < -NO_WIDTH).sum()), detectable=detectable,
     )  # fmt: skip
+
+
+def _mean(by_seed: Sequence[Sequence[float]]) -> float:
+    """The mean over seeds of the seeds' own."""
+    return math.fsum(math.fsum(own) / len(own) for own in by_seed) / len(by_seed)
 
 
 def _judged(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from erosion.evaluation.detectable import paired_means, paired_rates
 from erosion.evaluation.intervals import share
-from erosion.evaluation.resampling import DRAWS, clustered
+from erosion.evaluation.resampling import DRAWS, by_cluster, clustered
 from erosion.recipes.parsing import RecipeError
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def scores(pairs: Pairs, *, rng: np.random.Generator, draws: int = DRAWS) -> Dif
     n, gained, lost = _counted(pairs)
     apart, prompts = np.subtract(pairs.second, pairs.first), pairs.prompts or range(n)
     value, low, high = clustered(apart.tolist(), prompts, rng=rng, draws=draws)
-    sums, sizes = _by_cluster(apart, prompts)
+    sums, sizes = by_cluster(apart.tolist(), prompts)
     test = permutation_test(
         (sums,), np.mean, permutation_type="samples", vectorized=True, n_resamples=draws, random_state=rng
     )
@@ -193,15 +193,6 @@ def unvaried(pairs: Pairs, found: Difference) -> Difference:
     return replace(
         found, low=low, high=high, detectable=paired_rates(prompts, (gained + lost) / prompts)
     )  # fmt: skip
-
-
-def _by_cluster(values: np.ndarray, prompts: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and sizes by prompt."""
-    import numpy as np
-
-    number = {prompt: at for at, prompt in enumerate(dict.fromkeys(prompts))}
-    place = [number[prompt] for prompt in prompts]
-    return np.bincount(place, weights=values), np.bincount(place).astype(float)
 
 
 def newcombe(both: int, gained: int, lost: int, n: int) -> tuple[float, float]:

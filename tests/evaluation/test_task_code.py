@@ -70,7 +70,7 @@ def test_the_extras_bring_what_ifeval_and_math_need(write_recipe):
 def test_ifevals_text_data_is_there_or_its_absence_is_said(write_recipe, monkeypatch, tmp_path):
     import nltk
 
-    pytest.importorskip("immutabledict")
+    pytest.importorskip("immutabledict", reason="the extra `ifeval` of lm-eval is not installed")
     unloaded(monkeypatch, "ifeval")
     monkeypatch.setattr(nltk, "download", lambda *_: False)
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])

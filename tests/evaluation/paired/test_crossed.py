@@ -1,6 +1,7 @@
 """Prompts crossed with seeds on two sides: against a slow loop over rows, and known truths drawn again and again."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from scipy.stats import norm, t
 
 from erosion.evaluation.paired.crossed import crossed_difference
 from erosion.evaluation.paired.differences import CellMissing, Pairs
-from erosion.evaluation.resampling import expanded_level, level_at
+from erosion.evaluation.resampling import DRAWS, expanded_level, level_at
 from erosion.evaluation.seeds.crossed_curves import draws
 
 
@@ -177,3 +178,8 @@ def test_too_few_prompts_or_seeds_are_said():
     held = np.eye(5, dtype=bool)
     with pytest.raises(CellMissing, match="too few are scored on both sides: only 5 rows"):
         crossed_difference(pairs(np.zeros((5, 5)), np.ones((5, 5)), held))
+
+
+def test_the_least_p_of_five_seeds_is_the_one_that_readme_tells():
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    assert f"no p is below {level_at(1 / (DRAWS + 1), 4):.3f}" in " ".join(readme.split())
